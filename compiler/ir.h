@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// The intermediate representation: one structure, three dialects (tensor, vec, ckks), SSA, one function a module.
+// docs/IR.md has the grammar and one example per operation.
+#ifndef TACET_IR_H
+#define TACET_IR_H
+
+#include "arena.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { IR_MAX_RANK = 8 };
+
+enum ir_dialect { IR_TENSOR, IR_VEC, IR_CKKS };
+
+enum ir_op {
+#define OP(dialect, name, min_args, max_args, summary) IR_##dialect##_##name,
+#include "ops.def"
+#undef OP
+    IR_OP_COUNT
+};
+const char *ir_op_name(enum ir_op);             // "tensor.conv"
+enum ir_dialect ir_op_dialect(enum ir_op);
+
+/* Types, one per dialect:
+ *   tensor<1x16x32x32>              real tensor, batch axis included (always 1)
+ *   vec<2x16384>                    bundle of `count` vectors of `n` slots
+ *   ct<2x16384,l=9,s=0x1p+40,d=1>   bundle of ciphertexts: level, scale (0 before the scales pass), degree */
+struct ir_type {
+    enum ir_dialect kind;
+    uint32_t rank;                      // tensor
+    int64_t dim[IR_MAX_RANK];           // tensor
+    uint32_t count, n;                  // vec, ct
+    int32_t level;                      // ct
+    uint32_t degree;                    // ct
+    double scale;                       // ct
+};
+int64_t ir_type_numel(const struct ir_type *);      // elements of a tensor, count*n otherwise
+bool ir_type_equal(const struct ir_type *, const struct ir_type *);
+struct ir_type ir_type_tensor(uint32_t rank, const int64_t *dim);
+struct ir_type ir_type_vec(uint32_t count, uint32_t n);
+struct ir_type ir_type_ct(uint32_t count, uint32_t n, int32_t level, double scale, uint32_t degree);
+
+/* Named constant data of a module, dense, row-major. A sparse matrix @m is four constants: "m.ptr" (i64, rows+1), "m.col" (i32, nnz,
+ * ascending in a row), "m.val" (f64, nnz) and "m.dim" (i64: rows, columns). */
+enum ir_dtype { IR_F64, IR_F32, IR_I64, IR_I32 };
+struct ir_const {
+    const char *name;
+    enum ir_dtype dtype;
+    uint32_t rank;
+    int64_t dim[IR_MAX_RANK];
+    void *data;                         // own (module arena)
+    struct ir_const *next;
+};
+int64_t ir_const_numel(const struct ir_const *);
+
+struct ir_csr {                         // borrowed view of a sparse matrix
+    int64_t rows, cols;
+    int64_t *ptr;
+    int32_t *col;
+    double *val;
+};
+
+/* Attributes: sorted by key when printed. Floats print in hex, strings quoted, symbols as @name, lists in brackets. */
+enum ir_attr_kind { IR_INT, IR_FLOAT, IR_STRING, IR_SYMBOL, IR_INTS, IR_FLOATS };
+struct ir_attr {
+    const char *key;
+    enum ir_attr_kind kind;
+    union {
+        int64_t i;
+        double f;
+        const char *s;                  // IR_STRING, IR_SYMBOL
+        struct { const int64_t *v; size_t n; } ints;
+        struct { const double *v; size_t n; } floats;
+    };
+    struct ir_attr *next;
+};
+
+/* An instruction and its one result. Function inputs are instructions of op IR_<dialect>_input. */
+struct ir_inst {
+    enum ir_op op;
+    uint32_t nargs;
+    struct ir_inst **args;
+    struct ir_attr *attrs;
+    struct ir_type type;
+    uint32_t id;                        // renumbered by ir_renumber; printed as %id
+    struct ir_inst *prev, *next;
+};
+
+struct ir_module {
+    struct arena *arena;                // own
+    const char *name;
+    enum ir_dialect dialect;            // every instruction is of this dialect
+    struct ir_attr *attrs;
+    struct ir_const *consts, *last_const;
+    struct ir_inst *first, *last;       // inputs first
+    uint32_t noutputs;
+    struct ir_inst **outputs;
+    struct ir_attr **output_attrs;      // per output: name, shape, layout, post
+};
+
+struct ir_module *ir_module_new(const char *name, enum ir_dialect);
+void ir_module_free(struct ir_module *);
+void ir_renumber(struct ir_module *);
+
+/* Append (before == NULL) or insert an instruction; args are copied. */
+struct ir_inst *ir_build(struct ir_module *, struct ir_inst *before, enum ir_op, struct ir_type, uint32_t nargs,
+                         struct ir_inst *const *args);
+void ir_remove(struct ir_module *, struct ir_inst *);                          // must have no uses
+void ir_replace_uses(struct ir_module *, struct ir_inst *old, struct ir_inst *with);  // outputs too
+uint32_t ir_count_uses(const struct ir_module *, const struct ir_inst *);      // outputs too
+void ir_remove_dead(struct ir_module *);
+void ir_add_output(struct ir_module *, struct ir_inst *, struct ir_attr *attrs);
+
+/* Attributes. Setters copy and replace; getters return the default when absent; a wrong kind is an ICE. */
+struct ir_attr **ir_inst_attrs(struct ir_inst *);
+void ir_set_int(struct ir_module *, struct ir_attr **, const char *key, int64_t);
+void ir_set_float(struct ir_module *, struct ir_attr **, const char *key, double);
+void ir_set_string(struct ir_module *, struct ir_attr **, const char *key, const char *);
+void ir_set_symbol(struct ir_module *, struct ir_attr **, const char *key, const char *);
+void ir_set_ints(struct ir_module *, struct ir_attr **, const char *key, const int64_t *, size_t n);
+void ir_set_floats(struct ir_module *, struct ir_attr **, const char *key, const double *, size_t n);
+void ir_unset(struct ir_attr **, const char *key);
+const struct ir_attr *ir_attr_find(const struct ir_attr *, const char *key);
+int64_t ir_get_int(const struct ir_attr *, const char *key, int64_t def);
+double ir_get_float(const struct ir_attr *, const char *key, double def);
+const char *ir_get_string(const struct ir_attr *, const char *key, const char *def);   // strings and symbols
+void ir_copy_attrs(struct ir_module *, struct ir_attr **to, const struct ir_attr *from);
+
+/* Constants. ir_const_add makes the name unique by a suffix when taken; data is uninitialised. */
+struct ir_const *ir_const_add(struct ir_module *, const char *name, enum ir_dtype, uint32_t rank, const int64_t *dim);
+struct ir_const *ir_const_find(const struct ir_module *, const char *name);
+double ir_const_at(const struct ir_const *, int64_t i);
+void ir_const_gc(struct ir_module *);                                           // drop the unreferenced
+const char *ir_csr_add(struct ir_module *, const char *name, const struct ir_csr *);   // copies; returns the unique name
+struct ir_csr ir_csr_find(const struct ir_module *, const char *name);
+
+/* Text. Constants live in FILE.npz beside the text. print(parse(t)) == t byte for byte. */
+#include <stdio.h>
+void ir_print(FILE *, struct ir_module *);
+char *ir_print_string(struct ir_module *);                                      // malloc'd
+struct ir_module *ir_parse(const char *name, const char *text, size_t len);     // NULL after diag_error; constants unset
+int ir_save(struct ir_module *, const char *path);                              // path and path.npz; 0 or -1 after diag_error
+struct ir_module *ir_load(const char *path);
+
+/* Rules of every operation; 0, or -1 after diag_error. Runs after every pass. */
+int ir_verify(struct ir_module *);
+
+/* Interpreter on doubles, any dialect. inputs/outputs: one array per module input/output, tensors row-major, bundles
+ * count*n. `noise` NULL, or a model that adds to ckks.* results the error that encryption would (simulate). */
+struct ir_noise;
+struct ir_run {
+    const struct ir_noise *noise;
+    /* called after every instruction with its value; may be NULL */
+    void (*observe)(void *arg, const struct ir_inst *, const double *value, int64_t n);
+    void *arg;
+};
+int ir_interp(struct ir_module *, const double *const *inputs, double **outputs, const struct ir_run *);
+#endif

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Layouts: which slot holds which tensor element. A mixed-radix strided map, as text
+//   "n=1024 period=1024 [16:64 2:1 2:28] [14:56] [14:2]"
+// one bracket per tensor axis (batch axis left out), each a list of extent:stride digits, most significant first; an axis
+// index is split into digits, each adds digit*stride to the global slot; ciphertext = slot / n. `offset=` may be given. The
+// vectors repeat with `period` (period <= n, a power of two): slot s holds what slot s mod period holds. Slots that hold no element
+// are zero at inputs; elsewhere their content is undefined unless the layout says `clean`.
+#ifndef TACET_LAYOUT_H
+#define TACET_LAYOUT_H
+
+#include "ir.h"
+
+enum { LAYOUT_MAX_DIGITS = 24 };
+struct layout_digit {
+    uint32_t axis;
+    int64_t extent, stride;
+};
+struct layout {
+    uint32_t n, period;
+    int64_t offset;
+    bool clean;
+    uint32_t rank;
+    int64_t dim[IR_MAX_RANK];
+    uint32_t ndigits;
+    struct layout_digit digit[LAYOUT_MAX_DIGITS];   // grouped by axis, most significant first
+};
+struct layout layout_dense(uint32_t rank, const int64_t *dim, uint32_t n);     // row-major from slot 0, period n
+int64_t layout_numel(const struct layout *);
+uint32_t layout_count(const struct layout *);                                  // ciphertexts of n slots
+int64_t layout_slot(const struct layout *, int64_t element);                   // global slot of a row-major element index
+void layout_pack(double *slots, const struct layout *, const double *tensor);  // all copies filled, others zero
+void layout_unpack(double *tensor, const struct layout *, const double *slots);
+const char *layout_print(struct arena *, const struct layout *);
+int layout_parse(struct layout *, const char *text);                           // 0 or -1
+#endif

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parameters of one RNS-CKKS instance, the security table and the cost model: plain data.
+// The one runtime header that the compiler side may include.
+#ifndef CK_PARAMS_H
+#define CK_PARAMS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    CK_LOGN_MIN = 10,
+    CK_LOGN_MAX = 16,
+    CK_MAX_Q = 64,      // ciphertext primes q_0..q_L
+    CK_MAX_P = 32,      // special primes
+    CK_PRIME_BITS_MAX = 50,
+};
+
+/* One instance. q[0] is the base prime (the last to remain), q[nq-1] is dropped first.
+ * A ciphertext at level l has l+1 limbs, modulo q[0..l].
+ * Key switching: alpha limbs per digit, d = ceil((l+1)/alpha) digits, np special primes.
+ * Every prime is 1 mod 2N, distinct, at most CK_PRIME_BITS_MAX bits (46.9 bits for the fast transforms). */
+struct ck_params {
+    uint32_t logn;              // log2 of the ring degree N
+    uint32_t log_slots;         // log2 of the slots n of a packed vector, at most logn-1
+    uint32_t nq, np, alpha;
+    uint32_t security;          // 128, or 0 for a test instance marked insecure
+    uint64_t q[CK_MAX_Q], p[CK_MAX_P];
+};
+
+/* Largest log2(QP) for 128-bit classical security, uniform ternary secret, sigma 3.19; 0 outside 2^10..2^17.
+ * source [BCC+24] ia.cr/2024/463 */
+uint32_t ck_security_max_logqp(uint32_t logn);
+
+/* log2 of the product of all q and p, in bits. */
+double ck_params_logqp(const struct ck_params *);
+
+/* NULL if usable, else a static sentence that says what is wrong (insecure, bad prime, too many limbs ...). */
+const char *ck_params_check(const struct ck_params *);
+
+/* Finds `count` distinct primes, 1 mod 2^(logn+1), nearest to `target` (not necessarily below it), not among the
+ * `ntaken` in `taken`. Deterministic. Returns the number found. */
+uint32_t ck_primes_near(uint64_t *out, uint32_t count, double target, uint32_t logn,
+                        const uint64_t *taken, uint32_t ntaken);
+
+/* Cost model. Constants in microseconds on one core at N = 2^16; fitted by `make bench` (build/bench.json). */
+struct ck_cost {
+    double t_ntt, t_conv, t_elt, t_mul, t_expand;   // one limb each; t_conv per (in,out) limb pair
+    double bytes_per_us;                            // memory bandwidth
+    double two_thread_speedup;
+};
+extern const struct ck_cost ck_cost_default;
+
+/* Microseconds of one operation at `limbs` limbs, one thread. */
+double ck_cost_keyswitch(const struct ck_cost *, const struct ck_params *, uint32_t limbs);
+double ck_cost_rescale(const struct ck_cost *, const struct ck_params *, uint32_t limbs);
+double ck_cost_mulpt(const struct ck_cost *, const struct ck_params *, uint32_t limbs);
+#endif
