@@ -35,12 +35,18 @@ struct pass {
     const char *summary;
 };
 
-const struct pass *pass_find(const char *name);
+/* One function a pass, pass_<symbol> for the symbol of its row in passes.def, in the file of the same stem. */
+#define PASS(symbol, name, in, out, summary) enum pass_res pass_##symbol(struct pass_ctx *, struct ir_module *);
+#include "passes.def"
+#undef PASS
+
+const struct pass *pass_find(const char *name);     // NULL if unknown
 extern const struct pass pass_table[];          // from passes.def, ends with a NULL name
 extern const char *const pass_pipeline[];       // the one visible list (pipeline.c), ends with NULL
 
 /* Runs pipeline passes from start_at to stop_after (NULL: all), verifying after each; 0 or -1. `after` (may be NULL) sees each
  * pass with its seconds. */
+int pass_run(const struct pass *, struct ir_module *, const struct options *);  // one pass, then the verifier; 0 or -1
 int pipeline_run(struct ir_module *, const struct options *, const char *start_at, const char *stop_after,
                  void (*after)(void *arg, const struct pass *, struct ir_module *, double seconds), void *arg);
 #endif
