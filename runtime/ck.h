@@ -109,4 +109,6 @@ struct ck_poly {
 };
 uint32_t ck_poly_depth(uint32_t degree);        // ceil(log2(degree+1))
 enum ck_err ck_poly_eval(struct ck_eval *, struct ck_ct *out, const struct ck_ct *in, const struct ck_poly *);
+
+#include "model.h"
 #endif
