@@ -16,7 +16,7 @@ rule() {
 $out"; fi
 }
 own='[a-z0-9_]+\.(h|def)'
-public='\.\./runtime/(params|npy)\.h'
+public='\.\./runtime/(params|npy|file)\.h'
 base="\.\./compiler/$own"
 rule runtime "$own"
 rule frontend "$own|onnx\.pb-c\.h|$base|$public"
@@ -39,7 +39,7 @@ only() {
 only 'omp\.h' 'runtime/thread\.h'
 only 'immintrin\.h' 'runtime/[a-z0-9_]*(avx2|avx512|ifma|vaes)[a-z0-9_]*\.[ch]|runtime/[a-z0-9_]*_tmpl\.h'
 only 'protobuf-c/.*' 'frontend/.*'
-only 'openssl/.*' 'runtime/drbg\.c'
+only 'openssl/.*' 'runtime/(drbg|hash)\.c'
 
 for h in compiler/*.h frontend/*.h passes/*.h codegen/*.h runtime/*.h; do
     case $h in
