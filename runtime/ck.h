@@ -32,10 +32,10 @@ enum ck_err ck_context_new(struct ck_context **out, const struct ck_params *, in
 void ck_context_free(struct ck_context *);
 const struct ck_params *ck_context_params(const struct ck_context *);
 
-/* A ciphertext: degree+1 polynomials of level+1 limbs, evaluation form. Memory is sized once for max_level and degree 2. */
+/* A ciphertext: degree+1 polynomials of level+1 limbs, evaluation form. Memory is sized once for max_level and max_degree. */
 struct ck_ct {
     uint64_t *data;         // own; polynomial i, limb j at data + (i*(max_level+1) + j)*N
-    uint32_t level, degree, max_level;
+    uint32_t level, degree, max_level, max_degree;
     uint32_t logn;
     double scale;
 };
@@ -57,6 +57,9 @@ size_t ck_evk_bytes(const struct ck_evk *);
 /* Real vectors of n = 2^log_slots values <-> ciphertexts (symmetric, seeded on disk). */
 enum ck_err ck_encrypt(struct ck_ct *out, const struct ck_context *, const struct ck_secret *, const double *values,
                        uint32_t level, double scale);
+/* The same, and the seed (32 bytes, out) from which the second polynomial can be expanded again. */
+enum ck_err ck_encrypt_seeded(struct ck_ct *out, uint8_t seed[32], const struct ck_context *, const struct ck_secret *,
+                              const double *values, uint32_t level, double scale);
 enum ck_err ck_decrypt(double *values, const struct ck_context *, const struct ck_secret *, const struct ck_ct *);
 
 /* Evaluator: context, keys, weights and scratch of one running program. One per thread of control. Evaluation never allocates. */
@@ -74,6 +77,8 @@ enum ck_err ck_add_const(struct ck_eval *, struct ck_ct *out, const struct ck_ct
 enum ck_err ck_mul_const(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a, double c, double out_scale);
 enum ck_err ck_mul(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a, const struct ck_ct *b);  // degree 2, scale product
 enum ck_err ck_relin(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a);
+/* ck_relin and ck_rescale in one: cheaper than the two, since the divisions by P and q_l are one. */
+enum ck_err ck_relin_rescale(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a);
 enum ck_err ck_rescale(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a);
 enum ck_err ck_drop(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a, uint32_t level);
 enum ck_err ck_rotate(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a, int32_t k);
@@ -99,6 +104,9 @@ struct ck_lin {
     const struct ck_pt_ref *bias;           // one per output, NULL if none
     double out_scale;
 };
+/* Makes room for a map at input level `level` ahead of time. ck_linear does it by itself, at the price of an allocation in the first
+ * run of the largest map. */
+enum ck_err ck_linear_reserve(struct ck_eval *, const struct ck_lin *, uint32_t level);
 enum ck_err ck_linear(struct ck_eval *, struct ck_ct *out, const struct ck_ct *in, const struct ck_lin *);
 
 /* out = sum c_k T_k(x), x in [-1,1] real slots; level l -> l - ck_poly_depth(degree), scale exactly out_scale. */

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of the runtime share and callers do not see: contexts, keys, gadgets, scratch, and the scheme's building blocks
+// in terms of Galois elements and polynomials in RNS form.
+//
+// Words: "prime index" i counts q_0..q_{nq-1}, then p_0..p_{np-1}. A polynomial in Q at level l is ell = l+1 consecutive limbs of
+// N words; one in QP has K further limbs modulo the first K special primes. All in evaluation form unless said otherwise.
+// A Galois element g is odd and below 2N; X -> X^g rotates slots by k for g = 5^k and conjugates for g = 2N-1.
+#ifndef CK_INTERNAL_H
+#define CK_INTERNAL_H
+
+#include "ck.h"
+#include "kernels.h"
+#include "mem.h"
+
+#include <stdbool.h>
+
+enum { CK_SEED_BYTES = 32, CK_MAX_PRIMES = CK_MAX_Q + CK_MAX_P, CK_MAX_GADGETS = 8 };
+
+struct ck_context {
+    struct ck_params par;
+    const struct ck_kernels *k;
+    int threads;
+    uint32_t logn, nprimes;
+    size_t n;                                   // N
+    struct ck_mod mod[CK_MAX_PRIMES];
+    struct ck_ntt *ntt[CK_MAX_PRIMES];          // size N
+    struct ck_ntt *ntt_sub[CK_MAX_PRIMES];      // size 2n of the subring; NULL where 2n = N
+    struct ck_shoup *inv;                       // nq x nq: inv[l*nq+i] = q_l^-1 mod q_i, i < l
+    uint32_t *position;                         // N: position[e>>1] of the value at exponent e
+    uint32_t *sub_position;                     // 2n: the same for the subring of the slots
+    uint32_t *widen;                            // N: position in the subring's order of the value that a position repeats
+    bool runs;                                  // widen is constant on each block of N/2n positions
+    double *root;                               // 4n complex: exp(2 pi i k / 4n), n the slots
+    uint32_t *power5;                           // n: 5^k mod 4n
+};
+
+/* The prime index of limb j of a polynomial with ell limbs in Q followed by limbs in P. */
+static inline uint32_t ck_limb_prime(const struct ck_context *ctx, uint32_t ell, uint32_t j)
+{
+    return j < ell ? j : ctx->par.nq + (j - ell);
+}
+/* The transform of size 2n (the subring of the slots) of a prime. */
+static inline const struct ck_ntt *ck_sub_ntt(const struct ck_context *ctx, uint32_t prime)
+{
+    return ctx->ntt_sub[prime] ? ctx->ntt_sub[prime] : ctx->ntt[prime];
+}
+static inline uint64_t *ck_ct_poly(const struct ck_ct *ct, uint32_t i)
+{
+    return ct->data + (size_t)i * (ct->max_level + 1) * ((size_t)1 << ct->logn);
+}
+/* Two scales are equal when they differ by less than 2^-40 relative. */
+bool ck_scale_equal(double a, double b);
+
+/* Galois element of a rotation by k slots (any k; taken modulo n), of the conjugation, and of an inverse. */
+uint32_t ck_galois_rotation(const struct ck_context *, int32_t k);
+uint32_t ck_galois_conjugate(const struct ck_context *);
+uint32_t ck_galois_inverse(const struct ck_context *, uint32_t g);
+/* perm (N words, out): evaluation order of a(X^g), for ck_kernels.permute. */
+void ck_galois_perm(const struct ck_context *, uint32_t *perm, uint32_t g);
+
+/* ---- randomness (drbg.c, sample.c) ---- */
+
+struct ck_drbg;     // a deterministic generator: AES-256 in counter mode
+/* seed = NULL: seeded by the operating system. Own: ck_drbg_free wipes it. CK_ENOMEM, CK_ERANDOM. */
+enum ck_err ck_drbg_new(struct ck_drbg **out, const uint8_t seed[CK_SEED_BYTES]);
+void ck_drbg_free(struct ck_drbg *);
+enum ck_err ck_drbg_bytes(struct ck_drbg *, void *out, size_t bytes);
+
+/* count coefficients each: uniform in {-1,0,1}; exactly h of them +-1, the rest 0; discrete Gaussian of sigma 3.19. */
+enum ck_err ck_sample_ternary(struct ck_drbg *, int32_t *out, size_t count);
+enum ck_err ck_sample_sparse(struct ck_drbg *, int32_t *out, size_t count, uint32_t h);
+enum ck_err ck_sample_gauss(struct ck_drbg *, int32_t *out, size_t count);
+
+/* ---- secret keys (secret.c) ---- */
+
+struct ck_secret {
+    const struct ck_context *ctx;   // borrowed
+    int32_t *coeff;                 // own: N coefficients in {-1,0,1}
+    uint64_t *ntt;                  // own: nprimes limbs
+};
+/* From N coefficients in {-1,0,1}, copied: the file reader, sparse secrets, tests. CK_ENOMEM, CK_ERANGE. */
+enum ck_err ck_secret_from(struct ck_secret **out, const struct ck_context *, const int32_t *coeff);
+/* A fresh sparse secret of Hamming weight h, for bootstrapping only. */
+enum ck_err ck_secret_new_sparse(struct ck_secret **out, const struct ck_context *, uint32_t h);
+
+/* ---- encoding (encode.c) ---- */
+
+/* 2n real coefficients of the subring polynomial whose n slots hold the complex values (re, im pairs), times scale, unrounded.
+ * coeff: 2n doubles, out. values: n pairs. error below 2^-45 of the largest |value| times scale. */
+void ck_embed(double *coeff, const struct ck_context *, const double *values, double scale);
+/* The inverse: n complex values (re, im pairs) from 2n coefficients; coeff is destroyed. */
+void ck_unembed(double *values, const struct ck_context *, double *coeff, double scale);
+/* Rounds 2n real coefficients and writes the limbs of prime indices prime[0..count) in evaluation form, N words each.
+ * tmp: N words. CK_ERANGE if a coefficient is not finite or beyond 2^900. */
+enum ck_err ck_encode_coeff(uint64_t *out, const struct ck_context *, const double *coeff, const uint32_t *prime,
+                            uint32_t count, uint64_t *tmp);
+/* round(c) modulo a prime, for any finite c. */
+uint64_t ck_residue(double c, const struct ck_mod *);
+/* Widens 2n values (evaluation form of the subring) to the N of the ring: out and sub do not overlap, or 2n = N and out = sub. */
+void ck_replicate(uint64_t *out, const uint64_t *sub, const struct ck_context *);
+/* Centred coefficients of a polynomial of `limbs` limbs in coefficient form, as doubles: every stride-th of N. */
+void ck_compose(double *out, const struct ck_context *, const uint64_t *poly, uint32_t limbs, size_t stride);
+
+/* ---- encryption (encrypt.c) ---- */
+
+/* As ck_encrypt for n complex values (re, im pairs); seed (out) regenerates the second polynomial. */
+enum ck_err ck_encrypt_complex(struct ck_ct *out, uint8_t seed[CK_SEED_BYTES], const struct ck_context *,
+                               const struct ck_secret *, const double *values, uint32_t level, double scale);
+enum ck_err ck_decrypt_complex(double *values, const struct ck_context *, const struct ck_secret *, const struct ck_ct *);
+/* The second polynomial of a fresh ciphertext from its seed: what the file reader calls after reading the first. */
+void ck_ct_expand(struct ck_ct *ct, const struct ck_context *, const uint8_t seed[CK_SEED_BYTES]);
+/* The decrypted polynomial (phase) in coefficient form, level+1 limbs, out; for decoding and noise tests. */
+enum ck_err ck_phase(uint64_t *out, const struct ck_context *, const struct ck_secret *, const struct ck_ct *);
+
+/* ---- evaluation keys (evk.c, gadget.c) ---- */
+
+/* How a key cuts a polynomial into digits: alpha limbs each, K = np special primes. Tables for all levels up to max_level. */
+struct ck_gadget {
+    uint32_t alpha, np, max_level, max_digits;
+    struct ck_conv **up;            // [level*max_digits + digit]: digit -> the other limbs of QP, in limb order
+    struct ck_conv **down;          // [level]: P -> q_0..q_level
+    struct ck_conv **down_rescale;  // [level]: q_level and P -> q_0..q_{level-1}; NULL at level 0
+    struct ck_shoup p[CK_MAX_Q];    // P mod q_i
+    struct ck_shoup pinv[CK_MAX_Q]; // P^-1 mod q_i
+    struct ck_shoup *pqinv;         // [level*(max_level+1) + i]: (P q_level)^-1 mod q_i, i < level
+};
+enum ck_err ck_gadget_init(struct ck_gadget *out, const struct ck_context *, uint32_t alpha, uint32_t np,
+                           uint32_t max_level);
+void ck_gadget_clear(struct ck_gadget *);
+static inline uint32_t ck_gadget_digits(const struct ck_gadget *g, uint32_t ell)
+{
+    return (ell + g->alpha - 1) / g->alpha;
+}
+
+/* One key: for digit i the pair (b_i, a_i) with b_i + a_i s' = P D_i s + e_i, where D_i is 1 modulo the primes of digit i and
+ * 0 modulo the other q. For a Galois key s' = s(X^(1/g)), so that the automorphism comes after the inner product and digits
+ * are shared by all rotations. Only b and the seed of a are kept. Limb order q_0..q_level, p_0..p_{np-1}. */
+struct ck_key {
+    uint32_t galois;                // 0: relinearisation, s = s'^2
+    uint32_t level;
+    uint32_t gadget;                // index into ck_evk.gadget
+    uint8_t seed[CK_SEED_BYTES];
+    uint64_t *b;                    // own: digits x (level+1+np) x N words
+    uint32_t *perm;                 // borrowed from ck_evk.perm, NULL for relinearisation
+};
+struct ck_evk {
+    const struct ck_context *ctx;   // borrowed
+    uint32_t ngadget, nkey, nperm;
+    struct ck_gadget gadget[CK_MAX_GADGETS];
+    struct ck_key *key;             // own, sorted by (galois, level)
+    uint32_t *perm_galois;          // own: nperm Galois elements
+    uint32_t **perm;                // own
+};
+/* A key wanted: Galois element (0: relinearisation) and highest level. */
+struct ck_galois_spec {
+    uint32_t galois, level;
+};
+/* Keys with all memory and tables but no content (b zero): the file reader fills seed and b of every key. Equal specs merge.
+ * CK_ENOMEM, CK_ELEVEL. */
+enum ck_err ck_evk_alloc(struct ck_evk **out, const struct ck_context *, const struct ck_galois_spec *, size_t count);
+/* Allocates and generates. */
+enum ck_err ck_evk_new_galois(struct ck_evk **out, const struct ck_context *, const struct ck_secret *,
+                              const struct ck_galois_spec *, size_t count);
+/* Words of b. */
+size_t ck_key_words(const struct ck_evk *, const struct ck_key *);
+/* Fills one key: it switches from the secret whose evaluation form is `from` (limbs q_0..q_level) to the one with form `to`
+ * (prime-indexed limbs). */
+enum ck_err ck_key_fill(struct ck_evk *, struct ck_key *, const uint64_t *from, const uint64_t *to);
+/* Specs of the public kind into Galois elements, for ck_evk_alloc. CK_ERANGE. */
+enum ck_err ck_key_spec_galois(struct ck_galois_spec *out, const struct ck_context *, const struct ck_key_spec *);
+/* The key of lowest level that serves at `level`; NULL if there is none. */
+const struct ck_key *ck_evk_find(const struct ck_evk *, uint32_t galois, uint32_t level);
+
+/* ---- weights (runtime/file*.c opens and closes them) ---- */
+
+struct ck_weights {
+    const uint8_t *data;    // borrowed from the mapping; ck_pt_ref.offset counts from here
+    size_t size;            // bytes of data
+    void *map;              // own: the whole file
+    size_t map_size;        // bytes
+};
+
+/* ---- scratch and evaluator (eval.c) ---- */
+
+/* A stack of words. Operations take what their _scratch function announces and give it back at their end. */
+struct ck_scratch {
+    uint64_t *base;         // own
+    size_t used, size;      // words
+};
+/* `words` words, 64-byte aligned; the caller has reserved them. */
+uint64_t *ck_scratch_take(struct ck_scratch *, size_t words);
+
+struct ck_eval {
+    const struct ck_context *ctx;
+    const struct ck_evk *evk;
+    const struct ck_weights *weights;
+    struct ck_scratch scratch;
+    void (*report)(void *arg, size_t step, size_t steps, const char *what);
+    void *report_arg;
+};
+/* Makes room for `words` more words. Contents taken so far stay; no memory moves while any is taken. CK_ENOMEM. */
+enum ck_err ck_scratch_reserve(struct ck_eval *, size_t words);
+
+/* ---- key switching (keyswitch.c) ---- */
+
+/* Words of scratch of any of the functions below at level `level`, and of the digits of one polynomial. */
+size_t ck_keyswitch_scratch(const struct ck_context *, const struct ck_gadget *, uint32_t level);
+size_t ck_digits_words(const struct ck_context *, const struct ck_gadget *, uint32_t level);
+/* ModUp: digit i of a (level+1 limbs), extended to QP, at digits + i (level+1+K) N. */
+void ck_modup(uint64_t *digits, const struct ck_context *, const struct ck_gadget *, const uint64_t *a, uint32_t level,
+              struct ck_scratch *);
+/* acc (2 polynomials in QP) = inner product of digits and key. Reads seeds: expands the a-parts on the fly. */
+void ck_inner(uint64_t *acc, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
+              const uint64_t *digits, uint32_t level, struct ck_scratch *);
+/* ck_modup and ck_inner in one pass over the primes. */
+void ck_modup_inner(uint64_t *acc, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
+                    const uint64_t *a, uint32_t level, struct ck_scratch *);
+
+/* What ModDown does besides dividing: out = perm(acc / P + add), or without rescale, permutation, addition. */
+struct ck_moddown_opt {
+    const uint32_t *perm;           // NULL: none
+    const uint64_t *add[2];         // NULL: none; polynomials in Q at the resulting level
+    bool rescale;                   // divide by q_level as well; level -> level-1
+};
+/* ModDown of `count` (1 or 2) polynomials in QP at acc + i*acc_stride words to out + i*out_stride words; acc is destroyed.
+ * noise: (1+||s||_1)/2 per coefficient of the resulting ciphertext. out does not overlap acc or add if perm is given. */
+void ck_moddown(uint64_t *out, size_t out_stride, const struct ck_context *, const struct ck_gadget *, uint64_t *acc,
+                size_t acc_stride, uint32_t count, uint32_t level, const struct ck_moddown_opt *, struct ck_scratch *);
+/* acc += P a on the limbs of Q (a: level+1 limbs). */
+void ck_raise_add(uint64_t *acc, const struct ck_context *, const struct ck_gadget *, const uint64_t *a, uint32_t level);
+
+/* Automorphism by the key's Galois element of a degree-1 ciphertext. Errors as ck_rotate. */
+enum ck_err ck_galois_apply(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a, uint32_t galois);
+/* Relinearisation, with one rescale merged into its ModDown if `rescale`. out may be a. */
+enum ck_err ck_relin_opt(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a, bool rescale);
+
+/* Checks and sets the shape of a result: room for level and degree, same ring. CK_ESHAPE. */
+enum ck_err ck_ct_shape(struct ck_ct *out, const struct ck_context *, uint32_t level, uint32_t degree);
+/* A ciphertext whose memory is scratch: 64-byte aligned, ck_ct_view_words(...) words. */
+size_t ck_ct_view_words(const struct ck_context *, uint32_t max_level, uint32_t max_degree);
+struct ck_ct ck_ct_view(const struct ck_context *, uint64_t *words, uint32_t max_level, uint32_t max_degree);
+/* out += a c with c rounded to an integer, at the level of out (a may be higher); the caller keeps the scales. */
+void ck_ct_muladd_int(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a, double c);
+#endif
