@@ -54,7 +54,7 @@ void ck_ct_expand(struct ck_ct *ct, const struct ck_context *ctx, const uint8_t 
 {
     uint64_t *a = ck_ct_poly(ct, 1);
     CK_PARALLEL(ctx->threads)
-    for (uint32_t i = 0; i <= ct->level; i++) ctx->k->expand(a + i * ctx->n, seed, i, ctx->n, &ctx->mod[i]);
+    for (uint32_t i = 0; i <= ct->level; i++) ctx->k->expand(a + i * ctx->n, seed, i, 0, ctx->n, &ctx->mod[i]);
 }
 
 // b = m + e - a s for the plaintext limbs already in polynomial 0.

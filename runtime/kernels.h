@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernel table: every inner loop of the runtime, in several variants with equal results.
-// Arrays are N words of 64 bits, 64-byte aligned; "reduced" means in [0,q). All results are reduced and
+// Arrays are N words of 64 bits, 64-byte aligned; "reduced" means in [0,q). Inputs and results are reduced and
 // bit-identical between variants. Scalar (kernels_c.c, ntt_c.c, ...) is the definition of right.
 #ifndef CK_KERNELS_H
 #define CK_KERNELS_H
@@ -8,18 +8,20 @@
 #include "params.h"
 #include <stddef.h>
 
-/* One prime with what the kernels precompute for it. */
+/* One prime, at most CK_PRIME_BITS_MAX bits, with what the kernels precompute for it (ck_mod_init). */
 struct ck_mod {
     uint64_t q;
-    uint64_t barrett_hi, barrett_lo;    // floor(2^128 / q)
-    uint32_t bits;
+    uint64_t mu;            // floor(2^(63+bits) / q): 64-bit Barrett, see mod.h
+    uint64_t v52;           // floor(2^52 / q)
+    uint64_t r52, r52q;     // 2^52 mod q and its quotient floor(r52 2^52 / q)
+    uint32_t bits;          // 2^(bits-1) < q < 2^bits
 };
 
 /* A constant operand w with its quotients, for Shoup products. */
 struct ck_shoup {
     uint64_t w;         // reduced
     uint64_t w64;       // floor(w 2^64 / q)
-    uint64_t w52;       // floor(w 2^52 / q), valid where q < 2^50
+    uint64_t w52;       // floor(w 2^52 / q)
 };
 
 struct ck_ntt;          // twiddles of one prime and one size (ntt.c); sizes 2^1..2^16
@@ -27,12 +29,17 @@ struct ck_conv;         // base-conversion matrix from one set of primes to anot
 
 struct ck_kernels {
     const char *name;   // "c", "avx2", "avx512", "ifma"
+    uint32_t twiddles;  // enum ck_twiddles: the form of the twiddles its transforms read (ntt.h)
 
     // Negacyclic transforms, in place. Coefficients are in natural order; values are in the order of ck_ntt_exponent().
+    // The ck_ntt must have been made for this table. intt includes the division by N.
     void (*ntt)(uint64_t *a, const struct ck_ntt *);
     void (*intt)(uint64_t *a, const struct ck_ntt *);
+    // The transform, at size 2^logn, of b(X^(2^(logn-logm))) from that of b at size 2^logm <= 2^logn, same prime: a plaintext
+    // of n slots is transformed at size 2n and then spread. out: 2^logn words, in: 2^logm words, no alias.
+    void (*spread)(uint64_t *out, uint32_t logn, const uint64_t *in, uint32_t logm);
 
-    // Elementwise modulo one prime, n words; out may alias any input. All reduced.
+    // Elementwise modulo one prime, n words, n any multiple of 8 (any n in subrings); out may alias any input.
     void (*add)(uint64_t *out, const uint64_t *a, const uint64_t *b, size_t n, const struct ck_mod *);
     void (*sub)(uint64_t *out, const uint64_t *a, const uint64_t *b, size_t n, const struct ck_mod *);
     void (*neg)(uint64_t *out, const uint64_t *a, size_t n, const struct ck_mod *);
@@ -47,20 +54,29 @@ struct ck_kernels {
     // inner products with accumulators: acc0 += a k0, acc1 += a k1 (key switching: one read of a)
     void (*muladd2)(uint64_t *acc0, uint64_t *acc1, const uint64_t *a, const uint64_t *k0, const uint64_t *k1, size_t n,
                     const struct ck_mod *);
-    // out[i] = a[perm[i]] : automorphism in evaluation order
+    // out0 = sum a[i] k0[i], out1 = sum a[i] k1[i], i < d <= 64, reduced once at the end: prefer it to d calls of muladd2.
+    // out0, out1 distinct, no alias with inputs. Offsets into limbs are allowed (tiles): pass shifted pointers.
+    void (*inner2)(uint64_t *out0, uint64_t *out1, const uint64_t *const *a, const uint64_t *const *k0,
+                   const uint64_t *const *k1, uint32_t d, size_t n, const struct ck_mod *);
+    // out = sum a[i] b[i], i < d <= 64, reduced once; no alias.
+    void (*inner)(uint64_t *out, const uint64_t *const *a, const uint64_t *const *b, uint32_t d, size_t n,
+                  const struct ck_mod *);
+    // out[i] = a[perm[i]] : automorphism in evaluation order; no alias
     void (*permute)(uint64_t *out, const uint64_t *a, const uint32_t *perm, size_t n);
-    // signed small integers to residues: out = c 2^shift mod q, |c| < 2^31
+    // signed small integers to residues: out = c 2^shift mod q, |c| < 2^31; any shift
     void (*from_i32)(uint64_t *out, const int32_t *c, uint32_t shift, size_t n, const struct ck_mod *);
-    // centred lift of a residue modulo `from` to modulo `to` (rescale by one prime, ModRaise)
+    // centred lift of a residue modulo `from` to modulo `to` (rescale by one prime, ModRaise); out may be a
     void (*lift)(uint64_t *out, const uint64_t *a, size_t n, const struct ck_mod *to, const struct ck_mod *from);
 
-    // Base conversion, exact up to a multiple of the source product ("fast", without the overflow correction) after the
-    // centred correction by floating point: in[i] are limbs modulo the source primes in coefficient form, out[j] modulo the
-    // targets. Blocked matrix product.
+    // Base conversion: in[i] are limbs modulo the source primes in coefficient form, out[j] modulo the targets; n a multiple
+    // of 8. The result is the centred representative x of the input, |x| <= Q/2 (1 + 2^-40), Q the product of the source
+    // primes: the multiple of Q is found by a double-precision sum, same in every variant. No alias.
     void (*conv)(uint64_t *const *out, const uint64_t *const *in, size_t n, const struct ck_conv *);
 
-    // Uniform residues from a seeded stream (AES-CTR, key-schedule held by the caller): limb `index` of the a-part.
-    void (*expand)(uint64_t *out, const uint8_t seed[32], uint64_t index, size_t n, const struct ck_mod *);
+    // Uniform residues (exactly uniform, by rejection) from a seeded stream (AES-128-CTR): words [start, start+n) of limb
+    // `index` of the stream of that seed; start and n multiples of 8, so a limb may be made tile by tile. index < 2^31.
+    // True, or false if the crypto library failed (portable table only).
+    bool (*expand)(uint64_t *out, const uint8_t seed[32], uint32_t index, size_t start, size_t n, const struct ck_mod *);
 };
 
 /* Picks the table: the best the CPU has, capped by CK_CPU=c|avx2|avx512|ifma. NULL for an unknown word. */
@@ -71,13 +87,18 @@ const struct ck_kernels *ck_kernels_named(const char *name);
 struct ck_mod ck_mod_init(uint64_t q);
 struct ck_shoup ck_shoup_init(uint64_t w, const struct ck_mod *);
 
-/* Twiddles for prime q, size 2^logn; NULL if out of memory. Own: free with ck_ntt_free. */
+/* Twiddles for prime q (1 mod 2^(logn+1)), size 2^logn, 1 <= logn <= 16, in the form that the table reads; 32 N bytes.
+ * NULL if out of memory or q is no such prime. Own: free with ck_ntt_free. ck_ntt_new is for the selected table. */
 struct ck_ntt *ck_ntt_new(uint64_t q, uint32_t logn);
+struct ck_ntt *ck_ntt_new_for(uint64_t q, uint32_t logn, const struct ck_kernels *);
 void ck_ntt_free(struct ck_ntt *);
 /* Position j of a transformed array holds a(zeta^e), zeta the primitive 2N-th root used, e = ck_ntt_exponent(logn, j), odd.
- * The same for every variant and prime. */
+ * The same for every variant and prime. Roots of one prime agree between sizes: zeta_N^(N/M) = zeta_M. */
 uint32_t ck_ntt_exponent(uint32_t logn, uint32_t j);
+/* Its inverse: the position that holds the value at zeta^e, e odd and taken mod 2N. */
+uint32_t ck_ntt_position(uint32_t logn, uint32_t e);
 
+/* Base-conversion matrix; at most 64 source primes. NULL if out of memory or too many. Own: free with ck_conv_free. */
 struct ck_conv *ck_conv_new(const uint64_t *from, uint32_t nfrom, const uint64_t *to, uint32_t nto);
 void ck_conv_free(struct ck_conv *);
 #endif
