@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Average-case noise: independent Gaussian errors, standard deviation of one slot, worst slot of a value.
+//
+// A polynomial with independent coefficients of variance v has slots of variance N v. Fresh (secret-key) encryption: v = sigma^2.
+// Rescale: rounding of c0 and of c1 against a ternary secret, v = (1 + 2N/3)/12. Key switch: each of d digits below D meets a key
+// error, v = d N D^2/12 sigma^2 / P^2, plus the rounding of the division by P.
+#include "noise.h"
+#include "cheb.h"
+#include "util.h"
+
+#include "../compiler/diag.h"
+#include <math.h>
+
+static const double sigma = 3.19;
+
+double noise_fresh(const struct noise_ring *r) { return sqrt((sigma * sigma + 1.0 / 12) * exp2(r->logn)); }
+
+double noise_rescale(const struct noise_ring *r)
+{
+    double n = exp2(r->logn);
+    return sqrt(n / 12 * (1 + 2 * n / 3));
+}
+
+double noise_keyswitch(const struct noise_ring *r)
+{
+    double n = exp2(r->logn), key = n * sigma * sqrt(r->digits / 12.0) * exp2(r->digit_bits - r->p_bits);
+    return hypot(key, noise_rescale(r));
+}
+
+struct noise_linear noise_linear_init(const struct ir_module *m, const struct ir_inst *i, struct arena *scratch)
+{
+    const char *mat = ir_get_string(i->attrs, "mat", NULL);
+    ICE_IF(!mat, "%s without a matrix", ir_op_name(i->op));
+    struct ir_csr a = ir_csr_find(m, mat);
+    const struct ir_attr *fold = ir_attr_find(i->attrs, "fold");
+    int64_t period = i->type.n;
+    for (size_t k = 0; fold && fold->kind == IR_INTS && k < fold->ints.n; k++)
+        if (fold->ints.v[k] > 0 && fold->ints.v[k] < period) period = fold->ints.v[k];
+    int64_t per_ct = i->type.n, groups = (a.rows + per_ct - 1) / per_ct * period;
+    double *square = ARENA_ARRAY(scratch, double, groups), *entries = ARENA_ARRAY(scratch, double, groups);
+    struct noise_linear out = {0, 1, 0};
+    for (int64_t r = 0; r < a.rows; r++) {
+        int64_t g = r / per_ct * period + r % per_ct % period;
+        for (int64_t k = a.ptr[r]; k < a.ptr[r + 1]; k++) {
+            square[g] += a.val[k] * a.val[k];
+            out.largest = fmax(out.largest, fabs(a.val[k]));
+        }
+        entries[g] += (double)(a.ptr[r + 1] - a.ptr[r]);
+    }
+    for (int64_t g = 0; g < groups; g++) {
+        out.norm = fmax(out.norm, sqrt(square[g]));
+        out.entries = fmax(out.entries, entries[g]);
+    }
+    return out;
+}
+
+static double error_linear(const struct ir_inst *i, double in, const struct noise_ring *r, double q,
+                           const struct noise_linear *l)
+{
+    const struct ir_inst *x = i->args[0];
+    double rotated = hypot(in, noise_keyswitch(r) / x->type.scale);
+    // Plaintexts are integers of at most 31 bits at scale out q / in: their rounding meets the whole input.
+    double plain_scale = i->type.scale * q / x->type.scale;
+    if (l->largest > 0) plain_scale = fmin(plain_scale, 0x1p30 / l->largest);
+    double rounding = sqrt(i->type.n / 6.0 * l->entries) / plain_scale * util_range(x, 1);
+    return hypot(hypot(l->norm * rotated, rounding), noise_rescale(r) / i->type.scale);
+}
+
+static double error_poly(const struct ir_inst *i, double in, const struct noise_ring *r, struct arena *scratch)
+{
+    const struct ir_attr *c = ir_attr_find(i->attrs, "coeffs");
+    size_t degree = c->floats.n - 1;
+    double *d = ARENA_ARRAY(scratch, double, degree + 1), amplify = 1;
+    cheb_derivative(d, c->floats.v, degree);
+    // T_k inherits about k times the error of its factors; the sum of |c_k| k bounds what reaches the result.
+    for (size_t k = 1; k <= degree; k++) amplify += fabs(c->floats.v[k]) * (double)k;
+    double step = 1.5 * noise_rescale(r) / fmin(i->type.scale, i->args[0]->type.scale);
+    return hypot(cheb_max_abs(d, degree) * in, amplify * step);
+}
+
+void noise_propagate(double *err, const struct ir_module *m, const struct noise_ring *r, const double *q,
+                     const struct noise_linear *linear, struct arena *scratch)
+{
+    for (const struct ir_inst *i = m->first; i; i = i->next) {
+        double a = i->nargs > 0 ? err[i->args[0]->id] : 0, b = i->nargs > 1 ? err[i->args[1]->id] : 0, e = a;
+        switch (i->op) {
+        case IR_CKKS_input: e = noise_fresh(r) / i->type.scale; break;
+        case IR_CKKS_linear: e = error_linear(i, a, r, q[i->args[0]->type.level], &linear[i->id]); break;
+        case IR_CKKS_poly: e = error_poly(i, a, r, scratch); break;
+        case IR_CKKS_add: case IR_CKKS_sub: e = i->args[0] == i->args[1] ? 2 * a : hypot(a, b); break;
+        case IR_CKKS_mul:
+            e = i->args[0] == i->args[1] ? 2 * util_range(i->args[0], 1) * a
+                                         : hypot(util_range(i->args[0], 1) * b, util_range(i->args[1], 1) * a);
+            break;
+        case IR_CKKS_relin: case IR_CKKS_rot: e = hypot(a, noise_keyswitch(r) / i->type.scale); break;
+        case IR_CKKS_rescale: e = hypot(a, noise_rescale(r) / i->type.scale); break;
+        case IR_CKKS_mulc:
+            e = hypot(a * fabs(ir_get_float(i->attrs, "value", 1)), noise_rescale(r) / i->type.scale);
+            break;
+        case IR_CKKS_addc: case IR_CKKS_drop: break;
+        default: ICE("no noise rule for %s", ir_op_name(i->op));
+        }
+        err[i->id] = e;
+    }
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operation counts and predicted time of ckks instructions: sums over the runtime's cost model (runtime/params.h).
+#include "plan.h"
+#include "cheb.h"
+
+#include "../compiler/diag.h"
+#include <math.h>
+#include <string.h>
+
+bool plan_params(struct ck_params *out, const struct ir_module *m)
+{
+    const struct ir_attr *q = ir_attr_find(m->attrs, "q"), *p = ir_attr_find(m->attrs, "p");
+    if (!q || !p || q->kind != IR_INTS || p->kind != IR_INTS || q->ints.n > CK_MAX_Q || p->ints.n > CK_MAX_P) return false;
+    *out = (struct ck_params){
+        .logn = (uint32_t)ir_get_int(m->attrs, "logn", 0), .log_slots = (uint32_t)ir_get_int(m->attrs, "log_slots", 0),
+        .alpha = (uint32_t)ir_get_int(m->attrs, "alpha", 1), .security = (uint32_t)ir_get_int(m->attrs, "security", 128),
+        .nq = (uint32_t)q->ints.n, .np = (uint32_t)p->ints.n,
+    };
+    for (uint32_t k = 0; k < out->nq; k++) out->q[k] = (uint64_t)q->ints.v[k];
+    for (uint32_t k = 0; k < out->np; k++) out->p[k] = (uint64_t)p->ints.v[k];
+    return true;
+}
+
+void plan_set_params(struct ir_module *m, const struct ck_params *par, double scale)
+{
+    int64_t v[CK_MAX_Q];
+    for (uint32_t k = 0; k < par->nq; k++) v[k] = (int64_t)par->q[k];
+    ir_set_ints(m, &m->attrs, "q", v, par->nq);
+    for (uint32_t k = 0; k < par->np; k++) v[k] = (int64_t)par->p[k];
+    ir_set_ints(m, &m->attrs, "p", v, par->np);
+    ir_set_int(m, &m->attrs, "logn", par->logn);
+    ir_set_int(m, &m->attrs, "log_slots", par->log_slots);
+    ir_set_int(m, &m->attrs, "alpha", par->alpha);
+    ir_set_int(m, &m->attrs, "security", par->security);
+    ir_set_float(m, &m->attrs, "scale", scale);
+}
+
+size_t plan_list(const int64_t **out, const struct ir_inst *i, const char *key)
+{
+    const struct ir_attr *a = ir_attr_find(i->attrs, key);
+    if (!a || a->kind != IR_INTS) return 0;
+    *out = a->ints.v;
+    return a->ints.n;
+}
+
+int64_t plan_terms(const struct ir_module *m, const struct ir_inst *i, struct arena *scratch)
+{
+    struct ir_csr a = ir_csr_find(m, ir_get_string(i->attrs, "mat", NULL));
+    int64_t n = i->type.n, nin = i->args[0]->type.count, terms = 0;
+    bool *seen = ARENA_ARRAY(scratch, bool, nin * n);
+    for (int64_t out = 0; out * n < a.rows; out++) {
+        memset(seen, 0, (size_t)(nin * n));
+        for (int64_t r = out * n; r < a.rows && r < (out + 1) * n; r++)
+            for (int64_t k = a.ptr[r]; k < a.ptr[r + 1]; k++) {
+                int64_t in = a.col[k] / n, diagonal = ((a.col[k] % n - r % n) % n + n) % n;
+                terms += !seen[in * n + diagonal];
+                seen[in * n + diagonal] = true;
+            }
+    }
+    return terms;
+}
+
+static int64_t nonzero(const struct ir_inst *i, const char *key)
+{
+    const int64_t *v;
+    int64_t count = 0;
+    for (size_t k = plan_list(&v, i, key); k > 0; k--) count += v[k - 1] != 0;
+    return count;
+}
+
+struct plan_count plan_count(const struct ir_inst *i, int64_t terms)
+{
+    struct plan_count c = {0};
+    int64_t out = i->type.count, in = i->nargs ? i->args[0]->type.count : 0;
+    size_t degree;
+    switch (i->op) {
+    case IR_CKKS_linear:
+        c.hoisted = nonzero(i, "baby") * in;
+        c.rotations = (nonzero(i, "giant") + nonzero(i, "fold")) * out;
+        c.products = terms;
+        c.rescales = out;
+        break;
+    case IR_CKKS_poly:
+        degree = ir_attr_find(i->attrs, "coeffs")->floats.n - 1;
+        // Paterson-Stockmeyer: about sqrt(2d) + log2(d) products
+        c.relins = c.rescales = (int64_t)(sqrt(2.0 * (double)degree) + log2((double)degree + 1)) * out;
+        break;
+    case IR_CKKS_relin: c.relins = out; break;
+    case IR_CKKS_rescale: case IR_CKKS_mulc: c.rescales = out; break;
+    case IR_CKKS_rot: c.rotations = out; break;
+    default: break;
+    }
+    return c;
+}
+
+double plan_cost(const struct ck_cost *cost, const struct ck_params *par, const struct ir_inst *i, int64_t terms)
+{
+    if (i->nargs == 0) return 0;
+    struct plan_count c = plan_count(i, terms);
+    int level = i->args[0]->type.level;
+    if (i->op == IR_CKKS_poly) level = (level + i->type.level + 1) / 2;
+    uint32_t limbs = (uint32_t)level + 1;
+    double ks = ck_cost_keyswitch(cost, par, limbs), t = 0;
+    // A hoisted rotation skips the decomposition; measured near 0.35 of a whole one at 22 limbs.
+    if (c.hoisted) t += ks * (0.65 * (double)i->args[0]->type.count + 0.35 * (double)c.hoisted);
+    t += ks * (double)(c.rotations + c.relins) + ck_cost_rescale(cost, par, limbs) * (double)c.rescales;
+    t += ck_cost_mulpt(cost, par, limbs) * (double)c.products;
+    if (i->op == IR_CKKS_mul) t += 2 * ck_cost_mulpt(cost, par, limbs) * (double)i->type.count;
+    return t;
+}
+
+double plan_key_bytes(const struct ck_params *par, uint32_t level)
+{
+    uint32_t limbs = level + 1, digits = (limbs + par->alpha - 1) / par->alpha;
+    return 8.0 * exp2(par->logn) * digits * (limbs + par->np);
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ranges by running the interpreter of whatever dialect the module is in and watching every value.
+#include "range.h"
+
+#include "../compiler/diag.h"
+#include "../compiler/layout.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct watch {
+    double *lo, *hi;            // by instruction id
+};
+
+static void observe(void *arg, const struct ir_inst *i, const double *value, int64_t n)
+{
+    struct watch *w = arg;
+    double lo = w->lo[i->id], hi = w->hi[i->id];
+    for (int64_t k = 0; k < n; k++) {
+        lo = value[k] < lo ? value[k] : lo;
+        hi = value[k] > hi ? value[k] : hi;
+    }
+    w->lo[i->id] = lo;
+    w->hi[i->id] = hi;
+}
+
+/* Multiply-adds of one run, roughly. */
+static double work(const struct ir_module *m)
+{
+    double sum = 0;
+    for (const struct ir_inst *i = m->first; i; i = i->next) {
+        double n = (double)ir_type_numel(&i->type);
+        const char *w = ir_get_string(i->attrs, "weight", NULL), *mat = ir_get_string(i->attrs, "mat", NULL);
+        const struct ir_const *c = w ? ir_const_find(m, w) : NULL;
+        if (c && c->rank > 1) n *= (double)(ir_const_numel(c) / c->dim[0]);
+        else if (c) n *= (double)ir_const_numel(c);
+        if (mat) {
+            struct ir_csr a = ir_csr_find(m, mat);
+            n = (double)a.ptr[a.rows];
+        }
+        sum += n;
+    }
+    return sum + 1;
+}
+
+int64_t range_rows(const struct ir_module *m, const struct options *opt, double budget)
+{
+    double rows = budget / work(m);
+    if (rows < 4) rows = 4;
+    return rows < (double)opt->ncalib ? (int64_t)rows : opt->ncalib;
+}
+
+static int input_layout(struct layout *out, const struct ir_inst *input)
+{
+    const char *text = ir_get_string(input->attrs, "layout", NULL);
+    ICE_IF(!text, "%s without a layout", ir_op_name(input->op));
+    return layout_parse(out, text);
+}
+
+/* Elements of the tensor behind an input instruction. */
+static int64_t input_numel(const struct ir_inst *input)
+{
+    if (input->type.kind == IR_TENSOR) return ir_type_numel(&input->type);
+    const struct ir_attr *shape = ir_attr_find(input->attrs, "shape");
+    int64_t n = 1;
+    for (size_t k = 0; shape && shape->kind == IR_INTS && k < shape->ints.n; k++) n *= shape->ints.v[k];
+    return n;
+}
+
+static int pack(double *out, const struct ir_inst *input, const double *tensor)
+{
+    if (input->type.kind == IR_TENSOR) {
+        memcpy(out, tensor, (size_t)ir_type_numel(&input->type) * sizeof *out);
+        return 0;
+    }
+    struct layout l;
+    if (input_layout(&l, input) != 0) return -1;
+    layout_pack(out, &l, tensor);
+    return 0;
+}
+
+int range_input(double *out, const struct ir_module *m, const struct options *opt, int64_t row)
+{
+    return pack(out, m->first, opt->calib + row * input_numel(m->first));
+}
+
+static double uniform(uint64_t *state)                  // splitmix64
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
+}
+
+enum { GUESSES = 16 };
+
+int range_measure(struct pass_ctx *ctx, struct ir_module *m, int64_t rows)
+{
+    ir_renumber(m);
+    uint32_t count = 0, ninputs = 0;
+    for (struct ir_inst *i = m->first; i; i = i->next) {
+        count++;
+        ninputs += i->nargs == 0;
+    }
+    const struct options *opt = ctx->opt;
+    bool measured = opt->ncalib > 0 && ninputs == 1;
+    if (opt->ncalib > 0 && ninputs != 1) diag_note("calibration data is for one input, %u inputs: ranges are estimated", ninputs);
+    struct watch w = {ARENA_ARRAY(ctx->scratch, double, count), ARENA_ARRAY(ctx->scratch, double, count)};
+    for (uint32_t k = 0; k < count; k++) {
+        w.lo[k] = INFINITY;
+        w.hi[k] = -INFINITY;
+    }
+    double **in = ARENA_ARRAY(ctx->scratch, double *, ninputs), **out = ARENA_ARRAY(ctx->scratch, double *, m->noutputs);
+    double **tensor = ARENA_ARRAY(ctx->scratch, double *, ninputs);
+    uint32_t k = 0;
+    for (struct ir_inst *i = m->first; i; i = i->next) {
+        if (i->nargs) continue;
+        in[k] = ARENA_ARRAY(ctx->scratch, double, ir_type_numel(&i->type));
+        tensor[k++] = ARENA_ARRAY(ctx->scratch, double, input_numel(i));
+    }
+    for (k = 0; k < m->noutputs; k++) out[k] = ARENA_ARRAY(ctx->scratch, double, ir_type_numel(&m->outputs[k]->type));
+    bool given = opt->input_lo < opt->input_hi;
+    double lo = given ? opt->input_lo : -1, hi = given ? opt->input_hi : 1;
+    uint64_t seed = 1;
+    struct ir_run run = {.observe = observe, .arg = &w};
+    for (int64_t row = 0; row < (measured ? rows : GUESSES); row++) {
+        k = 0;
+        for (struct ir_inst *i = m->first; i; i = i->next) {
+            if (i->nargs) continue;
+            if (!measured)                              // both ends, then random
+                for (int64_t e = 0, n = input_numel(i); e < n; e++)
+                    tensor[k][e] = row == 0 ? lo : row == 1 ? hi : lo + (hi - lo) * uniform(&seed);
+            if (measured ? range_input(in[k], m, opt, row) : pack(in[k], i, tensor[k])) return -1;
+            k++;
+        }
+        if (ir_interp(m, (const double *const *)in, out, &run) != 0) return -1;
+    }
+    for (struct ir_inst *i = m->first; i; i = i->next) {
+        double a = w.lo[i->id], b = w.hi[i->id];
+        if (!isfinite(a) || !isfinite(b)) {
+            diag_error(ir_op_name(i->op), "a value is not finite on the %s", measured ? "calibration data" : "input range");
+            return -1;
+        }
+        if (!measured && i->nargs) {
+            double top = 8 * fmax(fabs(a), fabs(b));
+            a = -top;
+            b = top;
+        }
+        ir_set_float(m, &i->attrs, "rlo", a);
+        ir_set_float(m, &i->attrs, "rhi", b);
+    }
+    return 0;
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// How large every value gets: attributes rlo and rhi on every instruction.
+#ifndef TACET_PASSES_RANGE_H
+#define TACET_PASSES_RANGE_H
+
+#include "pass.h"
+
+/* Runs the module (any dialect) on the calibration rows, at most `rows` of them, and sets rlo, rhi to what was seen. Without
+ * calibration data: on random inputs from --input-range ([-1,1] if none), widened eightfold. 0, or -1 after diag_error. */
+int range_measure(struct pass_ctx *, struct ir_module *, int64_t rows);
+
+/* Calibration rows to run so that about `budget` multiply-adds are spent; all of them if few. */
+int64_t range_rows(const struct ir_module *, const struct options *, double budget);
+
+/* One calibration row as the module's input 0: the row itself for tensors, packed by the layout otherwise. */
+int range_input(double *out, const struct ir_module *, const struct options *, int64_t row);
+#endif
