@@ -145,7 +145,7 @@ struct ck_key {
 };
 struct ck_evk {
     const struct ck_context *ctx;   // borrowed
-    uint32_t ngadget, nkey, nperm;
+    uint32_t ngadget, nkey, nperm, room;    // room: entries of the arrays below
     struct ck_gadget gadget[CK_MAX_GADGETS];
     struct ck_key *key;             // own, sorted by (galois, level)
     uint32_t *perm_galois;          // own: nperm Galois elements
@@ -161,6 +161,11 @@ enum ck_err ck_evk_alloc(struct ck_evk **out, const struct ck_context *, const s
 /* Allocates and generates. */
 enum ck_err ck_evk_new_galois(struct ck_evk **out, const struct ck_context *, const struct ck_secret *,
                               const struct ck_galois_spec *, size_t count);
+/* Index in the seeded stream of the a-part of digit i modulo a prime. */
+static inline uint64_t ck_key_stream(uint32_t digit, uint32_t prime)
+{
+    return (uint64_t)digit * CK_MAX_PRIMES + prime;
+}
 /* Words of b. */
 size_t ck_key_words(const struct ck_evk *, const struct ck_key *);
 /* Fills one key: it switches from the secret whose evaluation form is `from` (limbs q_0..q_level) to the one with form `to`
