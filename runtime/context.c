@@ -48,13 +48,6 @@ static void fill_tables(struct ck_context *ctx)
             uint64_t q = ctx->par.q[i];
             ctx->inv[l * nq + i] = ck_shoup_init(powmod(ctx->par.q[l] % q, q - 2, q), &ctx->mod[i]);
         }
-    for (uint32_t j = 0; j < ctx->n; j++) ctx->position[ck_ntt_exponent(ctx->logn, j) >> 1] = j;
-    const uint32_t subn = (uint32_t)2 << ctx->par.log_slots, run = (uint32_t)(ctx->n / subn);
-    for (uint32_t j = 0; j < subn; j++) ctx->sub_position[ck_ntt_exponent(ctx->par.log_slots + 1, j) >> 1] = j;
-    for (uint32_t j = 0; j < ctx->n; j++)
-        ctx->widen[j] = ctx->sub_position[(ck_ntt_exponent(ctx->logn, j) & (2 * subn - 1)) >> 1];
-    ctx->runs = true;
-    for (uint32_t j = 0; j < ctx->n; j++) ctx->runs &= ctx->widen[j] == ctx->widen[j - j % run];
 
     // Roots of unity of order 4n: each from its own call of cos and sin, hence accurate to an ulp.
     const size_t order = (size_t)4 << ctx->par.log_slots, n = order / 4;
@@ -86,19 +79,16 @@ enum ck_err ck_context_new(struct ck_context **out, const struct ck_params *par,
     ctx->n = (size_t)1 << par->logn;
     ctx->nprimes = par->nq + par->np;
     ctx->inv = ck_mem_alloc(inv_bytes(ctx));
-    ctx->position = ck_mem_alloc(ctx->n * sizeof *ctx->position);
-    ctx->widen = ck_mem_alloc(ctx->n * sizeof *ctx->widen);
-    ctx->sub_position = ck_mem_alloc(sizeof *ctx->sub_position << (par->log_slots + 1));
     ctx->root = ck_mem_alloc(root_bytes(ctx));
     ctx->power5 = ck_mem_alloc(sizeof *ctx->power5 << par->log_slots);
-    bool ok = ctx->inv && ctx->position && ctx->widen && ctx->sub_position && ctx->root && ctx->power5;
+    bool ok = ctx->inv && ctx->root && ctx->power5;
     for (uint32_t i = 0; ok && i < ctx->nprimes; i++) {
         uint64_t q = i < par->nq ? par->q[i] : par->p[i - par->nq];
         ctx->mod[i] = ck_mod_init(q);
-        ctx->ntt[i] = ck_ntt_new(q, par->logn);
+        ctx->ntt[i] = ck_ntt_new_for(q, par->logn, k);
         ok = ctx->ntt[i] != NULL;
         if (ok && par->log_slots + 1 < par->logn) {
-            ctx->ntt_sub[i] = ck_ntt_new(q, par->log_slots + 1);
+            ctx->ntt_sub[i] = ck_ntt_new_for(q, par->log_slots + 1, k);
             ok = ctx->ntt_sub[i] != NULL;
         }
     }
@@ -119,9 +109,6 @@ void ck_context_free(struct ck_context *ctx)
         ck_ntt_free(ctx->ntt_sub[i]);
     }
     ck_mem_free(ctx->inv, inv_bytes(ctx));
-    ck_mem_free(ctx->position, ctx->n * sizeof *ctx->position);
-    ck_mem_free(ctx->widen, ctx->n * sizeof *ctx->widen);
-    ck_mem_free(ctx->sub_position, sizeof *ctx->sub_position << (ctx->par.log_slots + 1));
     ck_mem_free(ctx->root, root_bytes(ctx));
     ck_mem_free(ctx->power5, sizeof *ctx->power5 << ctx->par.log_slots);
     ck_mem_free(ctx, sizeof *ctx);
@@ -159,5 +146,5 @@ void ck_galois_perm(const struct ck_context *ctx, uint32_t *perm, uint32_t g)
 {
     const uint32_t mask = (uint32_t)(2 * ctx->n - 1);
     for (uint32_t j = 0; j < ctx->n; j++)
-        perm[j] = ctx->position[(ck_ntt_exponent(ctx->logn, j) * g & mask) >> 1];
+        perm[j] = ck_ntt_position(ctx->logn, ck_ntt_exponent(ctx->logn, j) * g & mask);
 }

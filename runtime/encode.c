@@ -97,23 +97,6 @@ uint64_t ck_residue(double c, const struct ck_mod *m)
     return r < 0 && v ? m->q - v : v;
 }
 
-void ck_replicate(uint64_t *out, const uint64_t *sub, const struct ck_context *ctx)
-{
-    // The subring's root is the (N/2n)-th power of the ring's: the value at exponent e is the subring's at e modulo 4n.
-    const uint32_t shift = ctx->logn - ctx->par.log_slots - 1;
-    const size_t count = (size_t)2 << ctx->par.log_slots, run = (size_t)1 << shift;
-    if (shift == 0) {
-        if (out != sub) memcpy(out, sub, count * sizeof *out);
-    } else if (!ctx->runs) {
-        ctx->k->permute(out, sub, ctx->widen, ctx->n);
-    } else {
-        for (size_t i = 0; i < ctx->n; i += run) {
-            const uint64_t v = sub[ctx->widen[i]];
-            for (size_t j = 0; j < run; j++) out[i + j] = v;
-        }
-    }
-}
-
 enum ck_err ck_encode_coeff(uint64_t *out, const struct ck_context *ctx, const double *coeff, const uint32_t *prime,
                             uint32_t count, uint64_t *tmp)
 {
@@ -124,7 +107,7 @@ enum ck_err ck_encode_coeff(uint64_t *out, const struct ck_context *ctx, const d
         const struct ck_mod *mod = &ctx->mod[prime[j]];
         for (size_t i = 0; i < m; i++) tmp[i] = ck_residue(coeff[i], mod);
         ctx->k->ntt(tmp, ck_sub_ntt(ctx, prime[j]));
-        ck_replicate(out + j * ctx->n, tmp, ctx);
+        ctx->k->spread(out + j * ctx->n, ctx->logn, tmp, ctx->par.log_slots + 1);
     }
     return CK_OK;
 }

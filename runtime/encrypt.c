@@ -50,11 +50,14 @@ enum ck_err ck_ct_shape(struct ck_ct *out, const struct ck_context *ctx, uint32_
     return CK_OK;
 }
 
-void ck_ct_expand(struct ck_ct *ct, const struct ck_context *ctx, const uint8_t seed[CK_SEED_BYTES])
+enum ck_err ck_ct_expand(struct ck_ct *ct, const struct ck_context *ctx, const uint8_t seed[CK_SEED_BYTES])
 {
     uint64_t *a = ck_ct_poly(ct, 1);
-    CK_PARALLEL(ctx->threads)
-    for (uint32_t i = 0; i <= ct->level; i++) ctx->k->expand(a + i * ctx->n, seed, i, 0, ctx->n, &ctx->mod[i]);
+    int bad = 0;
+    CK_PARALLEL_SUM(ctx->threads, bad)
+    for (uint32_t i = 0; i <= ct->level; i++)
+        bad += !ctx->k->expand(a + i * ctx->n, seed, i, 0, ctx->n, &ctx->mod[i]);
+    return bad ? CK_ERANDOM : CK_OK;
 }
 
 // b = m + e - a s for the plaintext limbs already in polynomial 0.
@@ -91,7 +94,7 @@ static enum ck_err encrypt(struct ck_ct *out, uint8_t seed[CK_SEED_BYTES], const
     CK_TRY(ck_encode_coeff(ck_ct_poly(out, 0), ctx, coeff, prime, level + 1, tmp));
     CK_TRY(ck_ct_shape(out, ctx, level, 1));
     out->scale = scale;
-    ck_ct_expand(out, ctx, seed);
+    CK_TRY(ck_ct_expand(out, ctx, seed));
     finish(out, ctx, sk, error, tmp);
     return CK_OK;
 }

@@ -163,7 +163,8 @@ enum ck_err ck_key_fill(struct ck_evk *evk, struct ck_key *key, const uint64_t *
     if (err == CK_OK) err = ck_sample_gauss(rng, error, d * ctx->n);
     ck_drbg_free(rng);
     if (err == CK_OK) {
-        CK_PARALLEL(ctx->threads)
+        int bad = 0;
+        CK_PARALLEL_SUM(ctx->threads, bad)
         for (uint32_t t = 0; t < d * wide; t++) {
             const uint32_t i = t / wide, j = t % wide, prime = ck_limb_prime(ctx, ell, j);
             const struct ck_mod *mod = &ctx->mod[prime];
@@ -171,10 +172,11 @@ enum ck_err ck_key_fill(struct ck_evk *evk, struct ck_key *key, const uint64_t *
             k->from_i32(b, error + i * ctx->n, 0, ctx->n, mod);
             k->ntt(b, ctx->ntt[prime]);
             if (j < ell && j / g->alpha == i) k->muladdc(b, from + j * ctx->n, &g->p[j], ctx->n, mod);
-            k->expand(a, key->seed, ck_key_stream(i, prime), ctx->n, mod);
+            bad += !k->expand(a, key->seed, ck_key_stream(i, prime), 0, ctx->n, mod);
             k->mul(a, a, to + prime * ctx->n, ctx->n, mod);
             k->sub(b, b, a, ctx->n, mod);
         }
+        if (bad) err = CK_ERANDOM;
     }
     ck_mem_wipe(error, error_bytes);
     ck_mem_wipe(tmp, tmp_bytes);

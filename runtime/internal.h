@@ -26,10 +26,6 @@ struct ck_context {
     struct ck_ntt *ntt[CK_MAX_PRIMES];          // size N
     struct ck_ntt *ntt_sub[CK_MAX_PRIMES];      // size 2n of the subring; NULL where 2n = N
     struct ck_shoup *inv;                       // nq x nq: inv[l*nq+i] = q_l^-1 mod q_i, i < l
-    uint32_t *position;                         // N: position[e>>1] of the value at exponent e
-    uint32_t *sub_position;                     // 2n: the same for the subring of the slots
-    uint32_t *widen;                            // N: position in the subring's order of the value that a position repeats
-    bool runs;                                  // widen is constant on each block of N/2n positions
     double *root;                               // 4n complex: exp(2 pi i k / 4n), n the slots
     uint32_t *power5;                           // n: 5^k mod 4n
 };
@@ -91,13 +87,11 @@ void ck_embed(double *coeff, const struct ck_context *, const double *values, do
 /* The inverse: n complex values (re, im pairs) from 2n coefficients; coeff is destroyed. */
 void ck_unembed(double *values, const struct ck_context *, double *coeff, double scale);
 /* Rounds 2n real coefficients and writes the limbs of prime indices prime[0..count) in evaluation form, N words each.
- * tmp: N words. CK_ERANGE if a coefficient is not finite or beyond 2^900. */
+ * tmp: 2n words. CK_ERANGE if a coefficient is not finite or beyond 2^900. */
 enum ck_err ck_encode_coeff(uint64_t *out, const struct ck_context *, const double *coeff, const uint32_t *prime,
                             uint32_t count, uint64_t *tmp);
 /* round(c) modulo a prime, for any finite c. */
 uint64_t ck_residue(double c, const struct ck_mod *);
-/* Widens 2n values (evaluation form of the subring) to the N of the ring: out and sub do not overlap, or 2n = N and out = sub. */
-void ck_replicate(uint64_t *out, const uint64_t *sub, const struct ck_context *);
 /* Centred coefficients of a polynomial of `limbs` limbs in coefficient form, as doubles: every stride-th of N. */
 void ck_compose(double *out, const struct ck_context *, const uint64_t *poly, uint32_t limbs, size_t stride);
 
@@ -107,8 +101,8 @@ void ck_compose(double *out, const struct ck_context *, const uint64_t *poly, ui
 enum ck_err ck_encrypt_complex(struct ck_ct *out, uint8_t seed[CK_SEED_BYTES], const struct ck_context *,
                                const struct ck_secret *, const double *values, uint32_t level, double scale);
 enum ck_err ck_decrypt_complex(double *values, const struct ck_context *, const struct ck_secret *, const struct ck_ct *);
-/* The second polynomial of a fresh ciphertext from its seed: what the file reader calls after reading the first. */
-void ck_ct_expand(struct ck_ct *ct, const struct ck_context *, const uint8_t seed[CK_SEED_BYTES]);
+/* The second polynomial of a fresh ciphertext from its seed: what the file reader calls after reading the first. CK_ERANDOM. */
+enum ck_err ck_ct_expand(struct ck_ct *ct, const struct ck_context *, const uint8_t seed[CK_SEED_BYTES]);
 /* The decrypted polynomial (phase) in coefficient form, level+1 limbs, out; for decoding and noise tests. */
 enum ck_err ck_phase(uint64_t *out, const struct ck_context *, const struct ck_secret *, const struct ck_ct *);
 
@@ -162,9 +156,9 @@ enum ck_err ck_evk_alloc(struct ck_evk **out, const struct ck_context *, const s
 enum ck_err ck_evk_new_galois(struct ck_evk **out, const struct ck_context *, const struct ck_secret *,
                               const struct ck_galois_spec *, size_t count);
 /* Index in the seeded stream of the a-part of digit i modulo a prime. */
-static inline uint64_t ck_key_stream(uint32_t digit, uint32_t prime)
+static inline uint32_t ck_key_stream(uint32_t digit, uint32_t prime)
 {
-    return (uint64_t)digit * CK_MAX_PRIMES + prime;
+    return digit * CK_MAX_PRIMES + prime;
 }
 /* Words of b. */
 size_t ck_key_words(const struct ck_evk *, const struct ck_key *);
@@ -214,12 +208,12 @@ size_t ck_digits_words(const struct ck_context *, const struct ck_gadget *, uint
 /* ModUp: digit i of a (level+1 limbs), extended to QP, at digits + i (level+1+K) N. */
 void ck_modup(uint64_t *digits, const struct ck_context *, const struct ck_gadget *, const uint64_t *a, uint32_t level,
               struct ck_scratch *);
-/* acc (2 polynomials in QP) = inner product of digits and key. Reads seeds: expands the a-parts on the fly. */
-void ck_inner(uint64_t *acc, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
-              const uint64_t *digits, uint32_t level, struct ck_scratch *);
+/* acc (2 polynomials in QP) = inner product of digits and key; expands the a-parts on the fly. CK_ERANDOM. */
+enum ck_err ck_inner(uint64_t *acc, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
+                     const uint64_t *digits, uint32_t level, struct ck_scratch *);
 /* ck_modup and ck_inner in one pass over the primes. */
-void ck_modup_inner(uint64_t *acc, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
-                    const uint64_t *a, uint32_t level, struct ck_scratch *);
+enum ck_err ck_modup_inner(uint64_t *acc, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
+                           const uint64_t *a, uint32_t level, struct ck_scratch *);
 
 /* What ModDown does besides dividing: out = perm(acc / P + add), or without rescale, permutation, addition. */
 struct ck_moddown_opt {
@@ -228,7 +222,7 @@ struct ck_moddown_opt {
     bool rescale;                   // divide by q_level as well; level -> level-1
 };
 /* ModDown of `count` (1 or 2) polynomials in QP at acc + i*acc_stride words to out + i*out_stride words; acc is destroyed.
- * noise: (1+||s||_1)/2 per coefficient of the resulting ciphertext. out does not overlap acc or add if perm is given. */
+ * noise: (1+||s||_1)/2 per coefficient of the resulting ciphertext. out may be add; it does not overlap acc. */
 void ck_moddown(uint64_t *out, size_t out_stride, const struct ck_context *, const struct ck_gadget *, uint64_t *acc,
                 size_t acc_stride, uint32_t count, uint32_t level, const struct ck_moddown_opt *, struct ck_scratch *);
 /* acc += P a on the limbs of Q (a: level+1 limbs). */

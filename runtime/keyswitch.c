@@ -19,6 +19,11 @@ static size_t tile_size(const struct ck_context *ctx)
     return ctx->n > TILE ? TILE : ctx->n;
 }
 
+static size_t tiles_words(const struct ck_context *ctx, const struct ck_gadget *g)
+{
+    return (size_t)ctx->threads * g->max_digits * tile_size(ctx);
+}
+
 size_t ck_digits_words(const struct ck_context *ctx, const struct ck_gadget *g, uint32_t level)
 {
     return (size_t)ck_gadget_digits(g, level + 1) * (level + 1 + g->np) * ctx->n;
@@ -26,8 +31,8 @@ size_t ck_digits_words(const struct ck_context *ctx, const struct ck_gadget *g, 
 
 size_t ck_keyswitch_scratch(const struct ck_context *ctx, const struct ck_gadget *g, uint32_t level)
 {
-    // coefficients and digits of ModUp, a limb per thread; two converted polynomials of ModDown need less
-    size_t up = ck_digits_words(ctx, g, level) + (size_t)(level + 1 + (uint32_t)ctx->threads) * ctx->n;
+    // coefficients and digits of ModUp, tiles of a; two converted polynomials of ModDown need less
+    size_t up = ck_digits_words(ctx, g, level) + (size_t)(level + 1) * ctx->n + tiles_words(ctx, g);
     size_t down = (size_t)2 * (level + 1) * ctx->n;
     return up > down ? up : down;
 }
@@ -63,21 +68,27 @@ static void extend(uint64_t *digits, const struct ck_context *ctx, const struct 
     }
 }
 
-// acc0, acc1 (limb j of the two sums) += digit * (b, a) of digit i, or = for the first digit.
-static void inner_limb(uint64_t *acc0, uint64_t *acc1, const struct ck_context *ctx, const struct ck_gadget *g,
-                       const struct ck_key *key, const uint64_t *digit, uint32_t i, uint32_t j, uint32_t ell, uint64_t *tmp)
+// Limb j of both sums = inner product of the digits' limbs and the key, tile by tile: the a-part of a tile is expanded into tmp
+// (max_digits tiles) and used at once. False if the expansion failed.
+static bool inner_limb(uint64_t *acc, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
+                       const uint64_t *const *digit, uint32_t j, uint32_t ell, uint64_t *tmp)
 {
-    const uint32_t prime = ck_limb_prime(ctx, ell, j), kell = key->level + 1;
-    const size_t row = (size_t)i * (kell + g->np) + (j < ell ? j : kell + j - ell);
+    const uint32_t prime = ck_limb_prime(ctx, ell, j), kell = key->level + 1, d = ck_gadget_digits(g, ell);
+    const size_t n = ctx->n, tile = tile_size(ctx), row = j < ell ? j : kell + j - ell;
     const struct ck_mod *mod = &ctx->mod[prime];
-    const uint64_t *b = key->b + row * ctx->n;
-    ctx->k->expand(tmp, key->seed, ck_key_stream(i, prime), ctx->n, mod);
-    if (i == 0) {
-        ctx->k->mul(acc0, digit, b, ctx->n, mod);
-        ctx->k->mul(acc1, digit, tmp, ctx->n, mod);
-    } else {
-        ctx->k->muladd2(acc0, acc1, digit, b, tmp, ctx->n, mod);
+    const uint64_t *x[CK_MAX_Q], *b[CK_MAX_Q], *a[CK_MAX_Q];
+    bool ok = true;
+    for (size_t at = 0; at < n; at += tile) {
+        for (uint32_t i = 0; i < d; i++) {
+            uint64_t *part = tmp + i * tile;
+            ok &= ctx->k->expand(part, key->seed, ck_key_stream(i, prime), at, tile, mod);
+            x[i] = digit[i] + at;
+            b[i] = key->b + ((size_t)i * (kell + g->np) + row) * n + at;
+            a[i] = part;
+        }
+        ctx->k->inner2(acc + j * n + at, acc + (ell + g->np + j) * n + at, x, b, a, d, tile, mod);
     }
+    return ok;
 }
 
 void ck_modup(uint64_t *digits, const struct ck_context *ctx, const struct ck_gadget *g, const uint64_t *a, uint32_t level,
@@ -97,41 +108,44 @@ void ck_modup(uint64_t *digits, const struct ck_context *ctx, const struct ck_ga
     s->used = mark;
 }
 
-void ck_inner(uint64_t *acc, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
-              const uint64_t *digits, uint32_t level, struct ck_scratch *s)
+enum ck_err ck_inner(uint64_t *acc, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
+                     const uint64_t *digits, uint32_t level, struct ck_scratch *s)
 {
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell);
     const size_t n = ctx->n, mark = s->used;
-    uint64_t *tmp = ck_scratch_take(s, (size_t)ctx->threads * n);
-    CK_PARALLEL(ctx->threads)
-    for (uint32_t j = 0; j < wide; j++)
-        for (uint32_t i = 0; i < d; i++)
-            inner_limb(acc + j * n, acc + (wide + j) * n, ctx, g, key, digits + (i * wide + j) * n, i, j, ell,
-                       tmp + (size_t)ck_thread_index() * n);
+    uint64_t *tmp = ck_scratch_take(s, tiles_words(ctx, g));
+    int bad = 0;
+    CK_PARALLEL_SUM(ctx->threads, bad)
+    for (uint32_t j = 0; j < wide; j++) {
+        const uint64_t *digit[CK_MAX_Q];
+        for (uint32_t i = 0; i < d; i++) digit[i] = digits + (i * wide + j) * n;
+        bad += !inner_limb(acc, ctx, g, key, digit, j, ell, tmp + (size_t)ck_thread_index() * g->max_digits * tile_size(ctx));
+    }
     s->used = mark;
+    return bad ? CK_ERANDOM : CK_OK;
 }
 
-void ck_modup_inner(uint64_t *acc, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
-                    const uint64_t *a, uint32_t level, struct ck_scratch *s)
+enum ck_err ck_modup_inner(uint64_t *acc, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
+                           const uint64_t *a, uint32_t level, struct ck_scratch *s)
 {
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell);
     const size_t n = ctx->n, mark = s->used;
-    uint64_t *tmp = ck_scratch_take(s, (size_t)ctx->threads * n);
+    uint64_t *tmp = ck_scratch_take(s, tiles_words(ctx, g));
     uint64_t *coeff = ck_scratch_take(s, ell * n), *digits = ck_scratch_take(s, (size_t)d * wide * n);
     extend(digits, ctx, g, a, level, coeff);
-    CK_PARALLEL(ctx->threads)
-    for (uint32_t j = 0; j < wide; j++)
+    int bad = 0;
+    CK_PARALLEL_SUM(ctx->threads, bad)
+    for (uint32_t j = 0; j < wide; j++) {
+        const uint64_t *digit[CK_MAX_Q];
         for (uint32_t i = 0; i < d; i++) {
-            const uint64_t *digit = a + j * n;
-            if (!own_limb(g, ell, i, j)) {
-                uint64_t *limb = digits + (i * wide + j) * n;
-                ctx->k->ntt(limb, ctx->ntt[ck_limb_prime(ctx, ell, j)]);
-                digit = limb;
-            }
-            inner_limb(acc + j * n, acc + (wide + j) * n, ctx, g, key, digit, i, j, ell,
-                       tmp + (size_t)ck_thread_index() * n);
+            uint64_t *limb = digits + (i * wide + j) * n;
+            digit[i] = own_limb(g, ell, i, j) ? a + j * n : limb;
+            if (digit[i] == limb) ctx->k->ntt(limb, ctx->ntt[ck_limb_prime(ctx, ell, j)]);
         }
+        bad += !inner_limb(acc, ctx, g, key, digit, j, ell, tmp + (size_t)ck_thread_index() * g->max_digits * tile_size(ctx));
+    }
     s->used = mark;
+    return bad ? CK_ERANDOM : CK_OK;
 }
 
 void ck_moddown(uint64_t *out, size_t out_stride, const struct ck_context *ctx, const struct ck_gadget *g, uint64_t *acc,
@@ -164,11 +178,11 @@ void ck_moddown(uint64_t *out, size_t out_stride, const struct ck_context *ctx, 
         const struct ck_mod *mod = &ctx->mod[j];
         const uint64_t *a = acc + i * acc_stride + j * n;
         uint64_t *part = low + (i * keep + j) * n, *to = out + i * out_stride + j * n;
-        uint64_t *direct = opt->perm ? part : to;
+        uint64_t *sum = opt->perm ? part : to;      // opt->add may be out: it is read last
         k->ntt(part, ctx->ntt[j]);
-        k->submulc(direct, a, part, &inv[j], n, mod);
-        if (opt->add[i]) k->add(direct, direct, opt->add[i] + j * n, n, mod);
-        if (opt->perm) k->permute(to, direct, opt->perm, n);
+        k->submulc(opt->add[i] ? part : sum, a, part, &inv[j], n, mod);
+        if (opt->add[i]) k->add(sum, part, opt->add[i] + j * n, n, mod);
+        if (opt->perm) k->permute(to, sum, opt->perm, n);
     }
     s->used = mark;
 }

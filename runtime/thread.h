@@ -9,6 +9,9 @@
 
 #define CK_PRAGMA(x) _Pragma(#x)
 #define CK_PARALLEL(threads) CK_PRAGMA(omp parallel for schedule(dynamic, 1) num_threads(threads) if ((threads) > 1))
+/* The same, with the integer `var` summed over the iterations: counts failures. */
+#define CK_PARALLEL_SUM(threads, var)                                                                                  \
+    CK_PRAGMA(omp parallel for schedule(dynamic, 1) num_threads(threads) if ((threads) > 1) reduction(+ : var))
 
 /* Index of the calling thread inside a CK_PARALLEL loop, in [0, threads): selects its scratch. */
 static inline int ck_thread_index(void)
