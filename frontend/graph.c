@@ -1,0 +1,553 @@
+// SPDX-License-Identifier: Apache-2.0
+// The walk over an ONNX graph: names to values, a topological order, each node folded or translated by its row of onnx_ops.def, inputs and
+// outputs. A node that cannot be translated leaves a stand-in of the same shape where that is known, so that one run reports every
+// such node and nothing twice.
+
+#include "load.h"
+#include "../compiler/diag.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define BOTH(name, fold, emit, note) int fold(struct node *); int emit(struct node *);
+#define EMIT(name, emit, note) int emit(struct node *);
+#define POST(name, emit, note) int emit(struct node *);
+#define FOLD(name, fold, note) int fold(struct node *);
+#define REFUSE(name, note)
+#include "onnx_ops.def"
+#undef BOTH
+#undef EMIT
+#undef POST
+#undef FOLD
+#undef REFUSE
+
+const struct onnx_op onnx_op_table[] = {
+#define BOTH(name, fold, emit, note) {#name, OP_EMIT, fold, emit, note},
+#define EMIT(name, emit, note) {#name, OP_EMIT, NULL, emit, note},
+#define POST(name, emit, note) {#name, OP_POST, NULL, emit, note},
+#define FOLD(name, fold, note) {#name, OP_FOLD, fold, NULL, note},
+#define REFUSE(name, note) {#name, OP_REFUSED, NULL, NULL, note},
+#include "onnx_ops.def"
+    {NULL, OP_REFUSED, NULL, NULL, NULL},
+};
+
+const struct onnx_op *onnx_op_find(const char *name)
+{
+    for (const struct onnx_op *o = onnx_op_table; o->name; o++)
+        if (!strcmp(o->name, name))
+            return o;
+    return NULL;
+}
+
+struct val *load_val(struct load *ld, const char *name, bool create)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    for (const char *p = name; *p; p++)
+        h = (h ^ (uint8_t)*p) * 0x100000001b3u;
+    struct val **b = &ld->bucket[h % ld->nbuckets];
+    for (struct val *v = *b; v; v = v->next)
+        if (!strcmp(v->name, name))
+            return v;
+    if (!create)
+        return NULL;
+    struct val *v = ARENA_NEW(ld->arena, struct val);
+    v->name = name;
+    v->producer = -2;
+    v->next = *b;
+    return *b = v;
+}
+
+static int model_error(struct load *ld, const char *fmt, const char *name)
+{
+    diag_error(ld->file, fmt, safe_text(ld->arena, name));
+    ld->errors++;
+    return -1;
+}
+
+/* ---- nodes ---- */
+
+static void node_init(struct load *ld, struct node *n, const Onnx__NodeProto *p)
+{
+    memset(n, 0, sizeof *n);
+    n->ld = ld;
+    n->p = p;
+    n->op = safe_text(ld->arena, p->op_type ? p->op_type : "");
+    const char *name = p->name && *p->name ? p->name : p->n_output ? p->output[0] : "";
+    n->name = safe_text(ld->arena, name);
+    bool standard = !p->domain || !*p->domain || !strcmp(p->domain, "ai.onnx") ||
+                    (!strcmp(p->domain, "com.microsoft") && !strcmp(n->op, "Gelu"));
+    n->row = standard ? onnx_op_find(n->op) : NULL;
+    n->nin = p->n_input;
+    n->nout = p->n_output;
+    n->in = ARENA_ARRAY(ld->arena, struct val *, n->nin + 1);
+    n->out = ARENA_ARRAY(ld->arena, struct val *, n->nout + 1);
+    for (size_t i = 0; i < n->nin; i++)
+        n->in[i] = *p->input[i] ? load_val(ld, p->input[i], true) : NULL;
+    for (size_t i = 0; i < n->nout; i++)
+        n->out[i] = *p->output[i] ? load_val(ld, p->output[i], true) : NULL;
+}
+
+/* A declared static shape of a value, or false. */
+static bool declared_shape(const Onnx__ValueInfoProto *v, struct shape *s)
+{
+    if (!v->type || v->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !v->type->tensor_type->shape)
+        return false;
+    const Onnx__TensorShapeProto *t = v->type->tensor_type->shape;
+    if (t->n_dim > IR_MAX_RANK)
+        return false;
+    *s = (struct shape){.rank = (uint32_t)t->n_dim};
+    for (uint32_t i = 0; i < s->rank; i++) {
+        bool known = t->dim[i]->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+        if (!known && i)
+            return false;
+        s->dim[i] = known ? t->dim[i]->dim_value : 1;
+    }
+    int64_t numel = 1;
+    for (uint32_t i = 0; i < s->rank; i++)
+        if (s->dim[i] < 1 || __builtin_mul_overflow(numel, s->dim[i], &numel) || numel > (int64_t)1 << LOAD_MAX_NUMEL_LOG2)
+            return false;
+    return true;
+}
+
+static bool any_declared_shape(struct load *ld, const char *name, struct shape *s)
+{
+    const Onnx__GraphProto *g = ld->graph;
+    for (size_t i = 0; i < g->n_value_info; i++)
+        if (g->value_info[i]->name && !strcmp(g->value_info[i]->name, name))
+            return declared_shape(g->value_info[i], s);
+    for (size_t i = 0; i < g->n_output; i++)
+        if (g->output[i]->name && !strcmp(g->output[i]->name, name))
+            return declared_shape(g->output[i], s);
+    return false;
+}
+
+/* After an error: outputs become stand-ins (inputs of a module that is thrown away) or unknown. */
+static void poison_outputs(struct node *n)
+{
+    struct shape s;
+    for (size_t i = 0; i < n->nout; i++) {
+        struct val *v = n->out[i];
+        if (!v || v->kind != VAL_UNSEEN)
+            continue;
+        v->kind = VAL_UNKNOWN;
+        v->poisoned = true;
+        /* normalisations and functions keep their shape; most others declare it */
+        static const char *const same[] = {"Softmax", "LogSoftmax", "LayerNormalization", "InstanceNormalization", "Sqrt", "Reciprocal",
+                                           "Log", "Abs", "Sign", "LRN", "Sin", "Cos", "Not", NULL};
+        bool have = any_declared_shape(n->ld, v->name, &s);
+        for (const char *const *p = same; !have && i == 0 && *p; p++)
+            have = !strcmp(*p, n->op) && in_shape(n, 0, &s) == 0;
+        if (have) {
+            v->kind = VAL_INST;
+            v->inst = ir_build(n->ld->mod, NULL, IR_TENSOR_input, ir_type_tensor(s.rank, s.dim), 0, NULL);
+            ir_set_string(n->ld->mod, ir_inst_attrs(v->inst), "name", "stand-in");
+        }
+    }
+}
+
+static void refuse(struct node *n)
+{
+    const char *shapes = "";
+    struct shape s;
+    for (size_t i = 0; i < n->nin && i < 4; i++)
+        if (in_shape(n, i, &s) == 0)
+            shapes = arena_printf(n->ld->arena, "%s%s%s", shapes, *shapes ? ", " : " on input ", shape_print(n->ld->arena, &s));
+    const char *domain = n->p->domain && *n->p->domain ? arena_printf(n->ld->arena, "operator of domain %s",
+                                                                    safe_text(n->ld->arena, n->p->domain)) : "operator";
+    node_error(n, "%s not supported%s; %s", domain, shapes, n->row && n->row->note ? n->row->note :
+               "compute it before encryption or after decryption, or express it by supported operators (docs/OPERATORS.md)");
+}
+
+/* Decode an initialiser or a bound input at its first use. */
+static int resolve(struct load *ld, struct val *v)
+{
+    const Onnx__TensorProto *t = v->bound ? v->bound : v->init;
+    if (v->kind != VAL_UNSEEN || !t)
+        return 0;
+    const char *where = arena_printf(ld->arena, "%s: initialiser \"%s\"", ld->file, safe_text(ld->arena, v->name));
+    v->c = tensor_decode(ld->arena, where, v->bound ? NULL : ld->dir, t);
+    v->kind = v->c ? VAL_CONST : VAL_UNKNOWN;
+    if (!v->c) {
+        ld->errors++;
+        return -1;
+    }
+    v->c->name = safe_text(ld->arena, v->name);
+    return 0;
+}
+
+static void node_run(struct node *n)
+{
+    bool unknown = false, constant = true, poisoned = false;
+    for (size_t i = 0; i < n->nin; i++) {
+        struct val *v = n->in[i];
+        if (!v)
+            continue;
+        unknown |= resolve(n->ld, v) || v->kind == VAL_UNKNOWN;
+        if (v->kind == VAL_UNSEEN) {
+            node_error(n, "input %zu (\"%s\") is neither computed by a node nor an input or initialiser of the model", i,
+                       safe_text(n->ld->arena, v->name));
+            unknown = true;
+        }
+        if (v->post && (!n->row || (strcmp(n->op, "Identity") && strcmp(n->op, "Dropout")))) {
+            node_error(n, "follows a Softmax, LogSoftmax or ArgMax; those are supported at the end of a network only");
+            unknown = true;
+        }
+        constant &= v->kind == VAL_CONST;
+        poisoned |= v->poisoned;
+    }
+    if (!n->row || n->row->class == OP_REFUSED) {
+        refuse(n);
+    } else if (!unknown) {
+        int errors = n->ld->errors;
+        bool shape_only = n->row->class == OP_FOLD && !constant && (!strcmp(n->op, "Shape") || !strcmp(n->op, "Size"));
+        if (n->row->fold && (constant || shape_only))
+            n->row->fold(n);
+        else if (n->row->emit && !constant)
+            n->row->emit(n);
+        else if (constant)
+            node_error(n, "all its inputs are constants, and this operator is not computed while loading: fold the model's constants first "
+                       "(torch.onnx.export does, or onnxsim)");
+        else
+            refuse(n);
+        if (n->ld->errors == errors)
+            for (size_t i = 0; i < n->nout; i++)
+                if (n->out[i] && n->out[i]->kind == VAL_UNSEEN && (n->out[i]->uses || n->out[i]->is_output))
+                    node_error(n, "its output %zu is not supported", i);
+    }
+    poison_outputs(n);
+    for (size_t i = 0; i < n->nout; i++)
+        if (n->out[i])
+            n->out[i]->poisoned |= poisoned;
+}
+
+/* ---- the graph ---- */
+
+/* Order in which every node comes after the producers of its inputs, only nodes that some output needs, as near to the file's
+ * order as possible: depth first from each needed node in turn. Returns the number of nodes, or -1 after an error (a cycle). */
+static int64_t order_nodes(struct load *ld, struct node *nodes, int64_t *order)
+{
+    const Onnx__GraphProto *g = ld->graph;
+    size_t nn = g->n_node;
+    char *state = ARENA_ARRAY(ld->arena, char, nn + 1);         // 0 not needed, 1 needed, 2 open, 3 done
+    int64_t *stack = ARENA_ARRAY(ld->arena, int64_t, nn + 1);
+    size_t *next = ARENA_ARRAY(ld->arena, size_t, nn + 1);
+    int64_t top = 0, count = 0;
+    for (size_t i = 0; i < g->n_output; i++) {
+        struct val *v = g->output[i]->name ? load_val(ld, g->output[i]->name, false) : NULL;
+        if (v && v->producer >= 0 && !state[v->producer]) {
+            state[v->producer] = 1;
+            stack[top++] = v->producer;
+        }
+    }
+    while (top) {
+        struct node *n = &nodes[stack[--top]];
+        for (size_t i = 0; i < n->nin; i++)
+            if (n->in[i] && n->in[i]->producer >= 0 && !state[n->in[i]->producer]) {
+                state[n->in[i]->producer] = 1;
+                stack[top++] = n->in[i]->producer;
+            }
+    }
+    for (size_t root = 0; root < nn; root++) {
+        if (state[root] != 1)
+            continue;
+        state[root] = 2;
+        stack[top++] = (int64_t)root;
+        while (top) {
+            int64_t at = stack[top - 1];
+            struct node *n = &nodes[at];
+            if (next[at] == n->nin) {
+                state[at] = 3;
+                order[count++] = at;
+                top--;
+                continue;
+            }
+            struct val *v = n->in[next[at]++];
+            if (!v || v->producer < 0 || state[v->producer] == 3)
+                continue;
+            if (state[v->producer] == 2)
+                return node_error(&nodes[v->producer], "the graph has a cycle through this node");
+            state[v->producer] = 2;
+            stack[top++] = v->producer;
+        }
+    }
+    return count;
+}
+
+/* True when the integer input is used by casts to real numbers only: its values are then encrypted as reals. */
+static bool only_cast(const struct node *nodes, size_t nn, const struct val *v)
+{
+    for (size_t k = 0; k < nn; k++)
+        for (size_t i = 0; i < nodes[k].nin; i++)
+            if (nodes[k].in[i] == v && (strcmp(nodes[k].op, "Cast") || type_is_int((int32_t)attr_int(&nodes[k], "to", DT(INT64)))))
+                return false;
+    return v->uses > 0;
+}
+
+static int make_input(struct load *ld, const Onnx__ValueInfoProto *in, struct node *nodes)
+{
+    const char *name = safe_text(ld->arena, in->name);
+    struct val *v = load_val(ld, in->name, true);
+    if (v->kind != VAL_UNSEEN || v->init || v->bound)
+        return 0;
+    if (v->producer >= -1)
+        return model_error(ld, "\"%s\" is defined twice", in->name);
+    v->producer = -1;
+    if (!v->uses && !v->is_output) {
+        diag_note("%s: input \"%s\" is not used", ld->file, name);
+        return 0;
+    }
+    const char *where = arena_printf(ld->arena, "%s: input \"%s\"", ld->file, name);
+    ld->errors++;
+    v->kind = VAL_UNKNOWN;
+    if (!in->type || in->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !in->type->tensor_type->shape) {
+        diag_error(where, "not a tensor of known shape");
+        return -1;
+    }
+    const Onnx__TypeProto__Tensor *t = in->type->tensor_type;
+    if (t->elem_type == DT(STRING) || t->elem_type == DT(COMPLEX64) || t->elem_type == DT(COMPLEX128)) {
+        diag_error(where, "elements of type %s cannot be encrypted", type_name(t->elem_type));
+        return -1;
+    }
+    if (type_is_int(t->elem_type) && !only_cast(nodes, ld->graph->n_node, v)) {
+        diag_error(where, "its elements are %s; encrypted inputs are real numbers: give it as a constant of the model, or as float",
+                   type_name(t->elem_type));
+        return -1;
+    }
+    struct shape s = {.rank = (uint32_t)t->shape->n_dim};
+    if (t->shape->n_dim > IR_MAX_RANK) {
+        diag_error(where, "more than %d axes", IR_MAX_RANK);
+        return -1;
+    }
+    int64_t numel = 1;
+    for (uint32_t i = 0; i < s.rank; i++) {
+        const Onnx__TensorShapeProto__Dimension *d = t->shape->dim[i];
+        bool known = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && d->dim_value != 0;
+        if (!known && i) {
+            const char *sym = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM ? safe_text(ld->arena, d->dim_param) : "?";
+            diag_error(where, "axis %u has no fixed size (\"%s\"); only the first axis, the batch, may be symbolic. Export the model with a "
+                       "fixed input shape (torch.onnx.export without dynamic_axes for that axis, or python3 -m onnxruntime.tools."
+                       "make_dynamic_shape_fixed)", i, sym);
+            return -1;
+        }
+        s.dim[i] = known ? d->dim_value : 1;
+        if (s.dim[i] < 1 || __builtin_mul_overflow(numel, s.dim[i], &numel) || numel > (int64_t)1 << LOAD_MAX_NUMEL_LOG2) {
+            diag_error(where, "impossible or too large dimension %lld (axis %u)", (long long)s.dim[i], i);
+            return -1;
+        }
+    }
+    struct shape full = s;
+    if (s.rank == 0 || s.dim[0] != 1) {
+        if (s.rank == IR_MAX_RANK) {
+            diag_error(where, "more than %d axes (a batch axis of 1 included)", IR_MAX_RANK);
+            return -1;
+        }
+        full.rank = s.rank + 1;
+        full.dim[0] = 1;
+        memcpy(full.dim + 1, s.dim, s.rank * sizeof s.dim[0]);
+    }
+    ld->errors--;
+    struct ir_inst *x = ir_build(ld->mod, NULL, IR_TENSOR_input, ir_type_tensor(full.rank, full.dim), 0, NULL);
+    ir_set_string(ld->mod, ir_inst_attrs(x), "name", name);
+    ir_set_string(ld->mod, ir_inst_attrs(x), "node", name);
+    ir_set_ints(ld->mod, ir_inst_attrs(x), "shape", s.dim, s.rank);
+    v->kind = VAL_INST;
+    v->inst = x;
+    return 0;
+}
+
+/* Inputs come first in a module, so the reshape that takes the added batch axis away is a second step. */
+static void strip_batch(struct load *ld, const Onnx__ValueInfoProto *in)
+{
+    struct val *v = load_val(ld, in->name, true);
+    if (v->kind != VAL_INST || v->inst->op != IR_TENSOR_input)
+        return;
+    const struct ir_attr *s = ir_attr_find(v->inst->attrs, "shape");
+    if (s->ints.n == v->inst->type.rank)
+        return;
+    struct ir_inst *arg = v->inst;
+    v->inst = ir_build(ld->mod, NULL, IR_TENSOR_reshape, ir_type_tensor((uint32_t)s->ints.n, s->ints.v), 1, &arg);
+    ir_set_string(ld->mod, ir_inst_attrs(v->inst), "node", safe_text(ld->arena, in->name));
+}
+
+/* A constant as an instruction: no entry of the matrix, all of it bias. */
+static struct ir_inst *constant_output(struct load *ld, const char *name, const struct ctensor *c)
+{
+    struct ir_inst *x = ld->mod->first;
+    if (!x) {
+        x = ir_build(ld->mod, NULL, IR_TENSOR_input, ir_type_tensor(2, (int64_t[]){1, 1}), 0, NULL);
+        ir_set_string(ld->mod, ir_inst_attrs(x), "name", "none");
+        ir_set_string(ld->mod, ir_inst_attrs(x), "node", "none");
+        ir_set_ints(ld->mod, ir_inst_attrs(x), "shape", (int64_t[]){1, 1}, 2);
+    }
+    int64_t cols = ir_type_numel(&x->type);
+    struct ir_csr m = {.rows = c->numel, .cols = cols, .ptr = ARENA_ARRAY(ld->arena, int64_t, c->numel + 1),
+                       .col = ARENA_NEW(ld->arena, int32_t), .val = ARENA_NEW(ld->arena, double)};
+    struct ir_inst *y = ir_build(ld->mod, NULL, IR_TENSOR_affine, ir_type_tensor(c->s.rank, c->s.dim), 1, &x);
+    ir_set_symbol(ld->mod, ir_inst_attrs(y), "mat", ir_csr_add(ld->mod, safe_symbol(ld->arena, name), &m));
+    struct ir_const *b = ir_const_add(ld->mod, safe_symbol(ld->arena, arena_printf(ld->arena, "%s.bias", name)), IR_F64, 1, &c->numel);
+    for (int64_t i = 0; i < c->numel; i++)
+        ((double *)b->data)[i] = const_at(c, i);
+    ir_set_symbol(ld->mod, ir_inst_attrs(y), "bias", b->name);
+    ir_set_string(ld->mod, ir_inst_attrs(y), "node", safe_text(ld->arena, name));
+    return y;
+}
+
+static void make_output(struct load *ld, const Onnx__ValueInfoProto *out)
+{
+    struct val *v = load_val(ld, out->name, false);
+    const char *name = safe_text(ld->arena, out->name);
+    if (v && resolve(ld, v))
+        return;
+    if (!v || v->kind == VAL_UNSEEN) {
+        model_error(ld, "output \"%s\" is computed by no node", out->name);
+        return;
+    }
+    if (v->kind == VAL_UNKNOWN || v->poisoned)
+        return;
+    if (v->kind == VAL_CONST) {
+        if (!ld->opt || ld->opt->constant_outputs == ONNX_REFUSE_CONSTANT || v->c->numel < 1) {
+            model_error(ld, "output \"%s\" is a constant: it depends on no input, so there is nothing to encrypt", out->name);
+            return;
+        }
+        v->inst = constant_output(ld, out->name, v->c);
+    }
+    struct shape s = inst_shape(v->inst), full = s;
+    struct ir_inst *y = v->inst;
+    if (s.rank == 0 || s.dim[0] != 1) {
+        if (s.rank == IR_MAX_RANK) {
+            model_error(ld, "output \"%s\" has too many axes", out->name);
+            return;
+        }
+        full.rank = s.rank + 1;
+        full.dim[0] = 1;
+        memcpy(full.dim + 1, s.dim, s.rank * sizeof s.dim[0]);
+        y = ir_build(ld->mod, NULL, IR_TENSOR_reshape, ir_type_tensor(full.rank, full.dim), 1, &y);
+        ir_set_string(ld->mod, ir_inst_attrs(y), "node", name);
+    }
+    struct ir_attr *attrs = NULL;
+    ir_set_string(ld->mod, &attrs, "name", name);
+    ir_set_ints(ld->mod, &attrs, "shape", s.dim, s.rank);
+    if (v->post) {
+        ir_set_string(ld->mod, &attrs, "post", v->post);
+        ir_set_ints(ld->mod, &attrs, "postshape", v->post_shape.dim, v->post_shape.rank);
+    }
+    ir_add_output(ld->mod, y, attrs);
+}
+
+/* Names: initialisers, bindings, producers, uses. */
+static int declare(struct load *ld, struct node *nodes)
+{
+    const Onnx__GraphProto *g = ld->graph;
+    if (g->n_sparse_initializer)
+        return model_error(ld, "sparse initialisers are not supported%s; export dense weights", "");
+    for (size_t i = 0; i < g->n_initializer; i++) {
+        const char *name = g->initializer[i]->name;
+        struct val *v = name && *name ? load_val(ld, name, true) : NULL;
+        if (!v)
+            return model_error(ld, "an initialiser has no name%s", "");
+        if (v->init)
+            return model_error(ld, "initialiser \"%s\" is defined twice", name);
+        v->init = g->initializer[i];
+    }
+    for (size_t k = 0; k < g->n_node; k++) {
+        node_init(ld, &nodes[k], g->node[k]);
+        struct node *n = &nodes[k];
+        bool through = n->row && (!strcmp(n->op, "Identity") || !strcmp(n->op, "Dropout"));
+        for (size_t i = 0; i < n->nin; i++)
+            if (n->in[i])
+                n->in[i]->uses++, n->in[i]->identity_uses += through;
+        for (size_t i = 0; i < n->nout; i++) {
+            struct val *v = n->out[i];
+            if (v && (v->producer >= 0 || v->init))
+                return node_error(n, "its output \"%s\" is defined twice", safe_text(ld->arena, v->name));
+            if (v)
+                v->producer = (int64_t)k;
+        }
+    }
+    for (size_t i = 0; i < g->n_output; i++) {
+        if (!g->output[i]->name || !*g->output[i]->name)
+            return model_error(ld, "an output has no name%s", "");
+        load_val(ld, g->output[i]->name, true)->is_output = true;
+    }
+    for (size_t i = 0; i < g->n_input; i++)
+        if (!g->input[i]->name || !*g->input[i]->name)
+            return model_error(ld, "an input has no name%s", "");
+    return g->n_output ? 0 : model_error(ld, "the graph has no output%s", "");
+}
+
+static int translate(struct load *ld)
+{
+    const Onnx__GraphProto *g = ld->graph;
+    struct node *nodes = ARENA_ARRAY(ld->arena, struct node, g->n_node + 1);
+    if (declare(ld, nodes))
+        return -1;
+    for (size_t i = 0; i < g->n_input; i++)
+        make_input(ld, g->input[i], nodes);
+    for (size_t i = 0; i < g->n_input; i++)
+        strip_batch(ld, g->input[i]);
+    int64_t *order = ARENA_ARRAY(ld->arena, int64_t, g->n_node + 1);
+    int64_t count = order_nodes(ld, nodes, order);
+    for (int64_t k = 0; k < count; k++)
+        node_run(&nodes[order[k]]);
+    for (size_t i = 0; count >= 0 && i < g->n_output; i++)
+        make_output(ld, g->output[i]);
+    return ld->errors ? -1 : 0;
+}
+
+static int find_opset(struct load *ld, const Onnx__ModelProto *m)
+{
+    ld->opset = 0;
+    for (size_t i = 0; i < m->n_opset_import; i++) {
+        const Onnx__OperatorSetIdProto *o = m->opset_import[i];
+        if (!o->domain || !*o->domain || !strcmp(o->domain, "ai.onnx"))
+            ld->opset = o->version;
+    }
+    if (ld->opset < 6) {
+        diag_error(ld->file, "operator set %lld; 7 and later are supported (convert with onnx.version_converter)", (long long)ld->opset);
+        return -1;
+    }
+    return 0;
+}
+
+/* Bound inputs stay unpacked until the load ends. */
+static int bind_inputs(struct load *ld, Onnx__TensorProto **bound)
+{
+    for (size_t i = 0; i < ld->opt->nbind; i++) {
+        const struct onnx_binding *b = &ld->opt->bind[i];
+        const char *where = arena_printf(ld->arena, "%s: constant for input \"%s\"", ld->file, safe_text(ld->arena, b->input));
+        if (!(bound[i] = proto_tensor(where, b->pb, b->len)))
+            return -1;
+        load_val(ld, arena_strdup(ld->arena, b->input), true)->bound = bound[i];
+    }
+    return 0;
+}
+
+struct ir_module *onnx_load_with(const char *name, const uint8_t *bytes, size_t len, const char *dir, const struct onnx_load_options *opt)
+{
+    Onnx__ModelProto *m = proto_model(name, bytes, len);
+    if (!m)
+        return NULL;
+    struct load ld = {.file = name, .dir = dir, .arena = arena_new(), .graph = m->graph, .opt = opt,
+                      .fold_left = (int64_t)1 << LOAD_FOLD_BUDGET_LOG2};
+    ld.nbuckets = 2 * m->graph->n_node + m->graph->n_initializer + 64;
+    ld.bucket = ARENA_ARRAY(ld.arena, struct val *, ld.nbuckets);
+    const char *base = strrchr(name, '/');
+    ld.mod = ir_module_new(safe_text(ld.arena, base ? base + 1 : name), IR_TENSOR);
+    size_t nbind = opt ? opt->nbind : 0;
+    Onnx__TensorProto **bound = ARENA_ARRAY(ld.arena, Onnx__TensorProto *, nbind + 1);
+    struct ir_module *mod = NULL;
+    if (!find_opset(&ld, m) && !(nbind && bind_inputs(&ld, bound)) && !translate(&ld)) {
+        patterns_apply(ld.mod);
+        ir_remove_dead(ld.mod);
+        ir_const_gc(ld.mod);
+        ir_renumber(ld.mod);
+        mod = ir_verify(ld.mod) ? NULL : ld.mod;
+    }
+    if (!mod)
+        ir_module_free(ld.mod);
+    for (size_t i = 0; i < nbind; i++)
+        if (bound[i])
+            onnx__tensor_proto__free_unpacked(bound[i], NULL);
+    arena_free(ld.arena);
+    onnx__model_proto__free_unpacked(m, NULL);
+    return mod;
+}
