@@ -232,7 +232,7 @@ int fold_expand(struct node *n)
 int fold_tile(struct node *n)
 {
     const struct ctensor *c;
-    struct shape repeat, out;
+    struct shape repeat = {0}, out;
     if (in_need_const(n, 0, "data", &c) || as_shape(n, 1, &repeat))
         return -1;
     if (repeat.rank != c->s.rank)

@@ -8,18 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BOTH(name, fold, emit, note) int fold(struct node *); int emit(struct node *);
-#define EMIT(name, emit, note) int emit(struct node *);
-#define POST(name, emit, note) int emit(struct node *);
-#define FOLD(name, fold, note) int fold(struct node *);
-#define REFUSE(name, note)
-#include "onnx_ops.def"
-#undef BOTH
-#undef EMIT
-#undef POST
-#undef FOLD
-#undef REFUSE
-
 const struct onnx_op onnx_op_table[] = {
 #define BOTH(name, fold, emit, note) {#name, OP_EMIT, fold, emit, note},
 #define EMIT(name, emit, note) {#name, OP_EMIT, NULL, emit, note},
@@ -27,6 +15,11 @@ const struct onnx_op onnx_op_table[] = {
 #define FOLD(name, fold, note) {#name, OP_FOLD, fold, NULL, note},
 #define REFUSE(name, note) {#name, OP_REFUSED, NULL, NULL, note},
 #include "onnx_ops.def"
+#undef BOTH
+#undef EMIT
+#undef POST
+#undef FOLD
+#undef REFUSE
     {NULL, OP_REFUSED, NULL, NULL, NULL},
 };
 
@@ -187,7 +180,7 @@ static void node_run(struct node *n)
                        safe_text(n->ld->arena, v->name));
             unknown = true;
         }
-        if (v->post && (!n->row || (strcmp(n->op, "Identity") && strcmp(n->op, "Dropout")))) {
+        if (v->post.fn && (!n->row || (strcmp(n->op, "Identity") && strcmp(n->op, "Dropout")))) {
             node_error(n, "follows a Softmax, LogSoftmax or ArgMax; those are supported at the end of a network only");
             unknown = true;
         }
@@ -282,6 +275,20 @@ static bool only_cast(const struct node *nodes, size_t nn, const struct val *v)
     return v->uses > 0;
 }
 
+/* The shape with a batch axis of 1 in front, added where there is none; -1: too many axes. */
+static int with_batch(const struct shape *s, struct shape *full)
+{
+    *full = *s;
+    if (s->rank && s->dim[0] == 1)
+        return 0;
+    if (s->rank == IR_MAX_RANK)
+        return -1;
+    full->rank = s->rank + 1;
+    full->dim[0] = 1;
+    memcpy(full->dim + 1, s->dim, s->rank * sizeof s->dim[0]);
+    return 0;
+}
+
 static int make_input(struct load *ld, const Onnx__ValueInfoProto *in, struct node *nodes)
 {
     const char *name = safe_text(ld->arena, in->name);
@@ -334,21 +341,18 @@ static int make_input(struct load *ld, const Onnx__ValueInfoProto *in, struct no
             return -1;
         }
     }
-    struct shape full = s;
-    if (s.rank == 0 || s.dim[0] != 1) {
-        if (s.rank == IR_MAX_RANK) {
-            diag_error(where, "more than %d axes (a batch axis of 1 included)", IR_MAX_RANK);
-            return -1;
-        }
-        full.rank = s.rank + 1;
-        full.dim[0] = 1;
-        memcpy(full.dim + 1, s.dim, s.rank * sizeof s.dim[0]);
+    struct shape full;
+    if (with_batch(&s, &full)) {
+        diag_error(where, "more than %d axes (a batch axis of 1 included)", IR_MAX_RANK);
+        return -1;
     }
     ld->errors--;
     struct ir_inst *x = ir_build(ld->mod, NULL, IR_TENSOR_input, ir_type_tensor(full.rank, full.dim), 0, NULL);
     ir_set_string(ld->mod, ir_inst_attrs(x), "name", name);
     ir_set_string(ld->mod, ir_inst_attrs(x), "node", name);
-    ir_set_ints(ld->mod, ir_inst_attrs(x), "shape", s.dim, s.rank);
+    ir_set_ints(ld->mod, ir_inst_attrs(x), "shape", full.dim, full.rank);
+    if (full.rank != s.rank)
+        ir_set_ints(ld->mod, ir_inst_attrs(x), "modelshape", s.dim, s.rank);
     v->kind = VAL_INST;
     v->inst = x;
     return 0;
@@ -360,8 +364,8 @@ static void strip_batch(struct load *ld, const Onnx__ValueInfoProto *in)
     struct val *v = load_val(ld, in->name, true);
     if (v->kind != VAL_INST || v->inst->op != IR_TENSOR_input)
         return;
-    const struct ir_attr *s = ir_attr_find(v->inst->attrs, "shape");
-    if (s->ints.n == v->inst->type.rank)
+    const struct ir_attr *s = ir_attr_find(v->inst->attrs, "modelshape");
+    if (!s)
         return;
     struct ir_inst *arg = v->inst;
     v->inst = ir_build(ld->mod, NULL, IR_TENSOR_reshape, ir_type_tensor((uint32_t)s->ints.n, s->ints.v), 1, &arg);
@@ -410,25 +414,32 @@ static void make_output(struct load *ld, const Onnx__ValueInfoProto *out)
         }
         v->inst = constant_output(ld, out->name, v->c);
     }
-    struct shape s = inst_shape(v->inst), full = s;
+    struct shape s = inst_shape(v->inst), full;
+    if (with_batch(&s, &full)) {
+        model_error(ld, "output \"%s\" has too many axes", out->name);
+        return;
+    }
     struct ir_inst *y = v->inst;
-    if (s.rank == 0 || s.dim[0] != 1) {
-        if (s.rank == IR_MAX_RANK) {
-            model_error(ld, "output \"%s\" has too many axes", out->name);
-            return;
-        }
-        full.rank = s.rank + 1;
-        full.dim[0] = 1;
-        memcpy(full.dim + 1, s.dim, s.rank * sizeof s.dim[0]);
+    if (full.rank != s.rank) {
         y = ir_build(ld->mod, NULL, IR_TENSOR_reshape, ir_type_tensor(full.rank, full.dim), 1, &y);
         ir_set_string(ld->mod, ir_inst_attrs(y), "node", name);
     }
     struct ir_attr *attrs = NULL;
     ir_set_string(ld->mod, &attrs, "name", name);
-    ir_set_ints(ld->mod, &attrs, "shape", s.dim, s.rank);
-    if (v->post) {
-        ir_set_string(ld->mod, &attrs, "post", v->post);
-        ir_set_ints(ld->mod, &attrs, "postshape", v->post_shape.dim, v->post_shape.rank);
+    ir_set_ints(ld->mod, &attrs, "shape", full.dim, full.rank);
+    if (full.rank != s.rank)
+        ir_set_ints(ld->mod, &attrs, "modelshape", s.dim, s.rank);
+    if (v->post.fn) {
+        const char *text = arena_printf(ld->arena, "%s:", v->post.fn);
+        for (uint32_t i = 0; i < v->post.naxes; i++)
+            text = arena_printf(ld->arena, "%s%s%u", text, i ? "," : "", v->post.axis[i] + full.rank - s.rank);
+        ir_set_string(ld->mod, &attrs, "post", text);
+        struct shape after = v->post.shape;
+        if (full.rank != s.rank) {
+            memmove(after.dim + 1, after.dim, after.rank++ * sizeof after.dim[0]);
+            after.dim[0] = 1;
+        }
+        ir_set_ints(ld->mod, &attrs, "postshape", after.dim, after.rank);
     }
     ir_add_output(ld->mod, y, attrs);
 }

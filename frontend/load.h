@@ -30,6 +30,13 @@ struct ctensor {
     };
 };
 
+/* A trailing Softmax, LogSoftmax or ArgMax: what the client computes, the shape after it. */
+struct post {
+    const char *fn;                     // NULL: nothing
+    uint32_t naxes, axis[IR_MAX_RANK];
+    struct shape shape;
+};
+
 enum val_kind {
     VAL_UNSEEN,                         // not computed yet
     VAL_UNKNOWN,                        // result of an unsupported node, shape unknown
@@ -46,8 +53,7 @@ struct val {
     bool is_output, poisoned;           // poisoned: a stand-in of known shape for the result of an unsupported node
     int64_t producer;                   // node index, -1: input or initialiser, -2: nothing
     uint32_t uses, identity_uses;       // consumers; those that are Identity or Dropout
-    const char *post;                   // trailing Softmax...: post-processing of the client, and its shape
-    struct shape post_shape;
+    struct post post;
     struct val *next;                   // hash chain
 };
 
@@ -87,6 +93,18 @@ struct onnx_op {
 };
 const struct onnx_op *onnx_op_find(const char *name);
 extern const struct onnx_op onnx_op_table[];    // ends with a NULL name
+
+#define BOTH(name, fold, emit, note) int fold(struct node *); int emit(struct node *);
+#define EMIT(name, emit, note) int emit(struct node *);
+#define POST(name, emit, note) int emit(struct node *);
+#define FOLD(name, fold, note) int fold(struct node *);
+#define REFUSE(name, note)
+#include "onnx_ops.def"
+#undef BOTH
+#undef EMIT
+#undef POST
+#undef FOLD
+#undef REFUSE
 
 /* Report against the node; always -1. */
 int node_error(struct node *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

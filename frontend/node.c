@@ -238,7 +238,6 @@ int out_alias(struct node *n, size_t i, size_t input)
         to->c = from->c;
         to->inst = from->inst;
         to->post = from->post;
-        to->post_shape = from->post_shape;
     }
     return 0;
 }

@@ -24,9 +24,9 @@ struct onnx_load_options {
 };
 
 /* Read a model. Every instruction carries {node} (the ONNX node's name, or its first output's). Inputs carry {name, shape}: the
- * instruction's type has the batch axis 1 in front, `shape` is the shape that the model declares. Outputs carry {name, shape}
- * and, where a trailing Softmax, LogSoftmax or ArgMax is left to the client, {post}: "softmax:AXIS[,AXIS..]", "logsoftmax:AXIS.." or
- * "argmax:AXIS", axes of `shape` before the post-processing, which the output attribute `postshape` gives.
+ * type has the batch axis 1 in front, `shape` are the type's dimensions; {modelshape} is what the model declares where that has no such
+ * axis. Outputs carry {name, shape, modelshape?} and, where a trailing Softmax, LogSoftmax or ArgMax is left to the client,
+ * {post, postshape}: "softmax:AXIS[,AXIS..]", "logsoftmax:AXIS.." or "argmax:AXIS", axes of `shape`, and the shape after it.
  * errors  NULL after diag_error: one line for each unsupported or malformed node, all in one run
  * limits  rank <= 8, a value <= 2^27 elements, folded constants <= 2^25 elements in all, messages nested <= 32 deep */
 struct ir_module *onnx_load(const char *path);

@@ -11,19 +11,18 @@ static int trailing(struct node *n)
     struct val *v = n->nout ? n->out[0] : NULL;
     struct shape s;
     in_shape(n, 0, &s);
-    if (n->in[0]->post)
+    if (n->in[0]->post.fn)
         return node_error(n, "follows another operator that is left to the client");
     if (!v || v->uses != v->identity_uses || (!v->uses && !v->is_output))
         return node_error(n, "operator not supported inside a network, on input %s; %s", shape_print(n->ld->arena, &s), n->row->note);
     return 0;
 }
 
-static int leave_to_client(struct node *n, const char *post, const struct shape *s)
+static int leave_to_client(struct node *n, struct post post)
 {
     if (out_alias(n, 0, 0))
         return -1;
     n->out[0]->post = post;
-    n->out[0]->post_shape = *s;
     diag_note("node \"%s\" (%s): left to the client, after decryption", n->name, n->op);
     return 0;
 }
@@ -34,13 +33,13 @@ int op_softmax(struct node *n)
     uint32_t axis;
     if (in_need_inst(n, 0, &x) || trailing(n))
         return -1;
-    struct shape s = inst_shape(x);
-    if (shape_axis(n, attr_int(n, "axis", n->ld->opset < 13 ? 1 : -1), s.rank, &axis))
+    struct post post = {.fn = strcmp(n->op, "Softmax") ? "logsoftmax" : "softmax", .shape = inst_shape(x)};
+    if (shape_axis(n, attr_int(n, "axis", n->ld->opset < 13 ? 1 : -1), post.shape.rank, &axis))
         return -1;
-    const char *post = arena_printf(n->ld->arena, "%s:%u", strcmp(n->op, "Softmax") ? "logsoftmax" : "softmax", axis);
-    for (uint32_t i = axis + 1; n->ld->opset < 13 && i < s.rank; i++)   // once it meant all axes from there on
-        post = arena_printf(n->ld->arena, "%s,%u", post, i);
-    return leave_to_client(n, post, &s);
+    do
+        post.axis[post.naxes++] = axis++;
+    while (n->ld->opset < 13 && axis < post.shape.rank);        // once it meant all axes from there on
+    return leave_to_client(n, post);
 }
 
 int op_argmax(struct node *n)
@@ -51,12 +50,13 @@ int op_argmax(struct node *n)
         return -1;
     if (attr_int(n, "select_last_index", 0))
         return node_error(n, "select_last_index is not supported");
-    struct shape s = inst_shape(x), out = {0};
+    struct shape s = inst_shape(x);
     if (shape_axis(n, attr_int(n, "axis", 0), s.rank, &axis))
         return -1;
+    struct post post = {.fn = "argmax", .naxes = 1, .axis = {axis}};
     bool keep = attr_int(n, "keepdims", 1) != 0;
     for (uint32_t i = 0; i < s.rank; i++)
         if (i != axis || keep)
-            out.dim[out.rank++] = i == axis ? 1 : s.dim[i];
-    return leave_to_client(n, arena_printf(n->ld->arena, "argmax:%u", axis), &out);
+            post.shape.dim[post.shape.rank++] = i == axis ? 1 : s.dim[i];
+    return leave_to_client(n, post);
 }
