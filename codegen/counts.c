@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Counts homomorphic operations as the literature does: rotations, products by plaintexts, products of ciphertexts and additions, each
+// for one ciphertext. Rescaling, relinearisation and level drops belong to the products.
+#include "emit.h"
+
+
+/* Distinct nonzero rotations of one kind: terms are sorted by (out, giant, in, baby), so new groups begin where the pair changes. */
+static void count_linear(struct op *op)
+{
+    const struct ir_inst *i = op->inst;
+    const struct ir_attr *giant = ir_attr_find(i->attrs, "giant"), *baby = ir_attr_find(i->attrs, "baby"),
+                         *fold = ir_attr_find(i->attrs, "fold");
+    struct arena *a = arena_new();
+    bool *seen = ARENA_ARRAY(a, bool, (size_t)i->args[0]->type.count * baby->ints.n + 1);
+    uint64_t groups = 0, outputs = 0;
+    struct counts *c = &op->counts;
+    for (size_t k = 0; k < op->nterms; k++) {
+        const struct lin_term *t = &op->terms[k], *before = k ? t - 1 : NULL;
+        bool new_out = !before || before->out != t->out, new_group = new_out || before->giant != t->giant;
+        size_t at = (size_t)t->in * baby->ints.n + t->baby;
+        if (!seen[at] && baby->ints.v[t->baby] != 0) c->rotations++;
+        seen[at] = true;
+        if (new_group && giant->ints.v[t->giant] != 0) c->rotations++;
+        groups += new_group;
+        outputs += new_out;
+    }
+    uint64_t folds = (fold ? fold->ints.n : 0) * (uint64_t)i->type.count;
+    c->rotations += folds;
+    c->pt_products = op->nterms;
+    c->additions = op->nterms - groups + (groups - outputs) + folds + (op->plain ? i->type.count : 0);
+    c->rescales = i->type.count;
+    arena_free(a);
+}
+
+/* Paterson-Stockmeyer in the Chebyshev basis, depth-optimal: powers T_1..T_{m-1}, T_m, T_2m, ..., then a binary tree of products. */
+static void count_poly(struct op *op)
+{
+    size_t degree = ir_attr_find(op->inst->attrs, "coeffs")->floats.n - 1;
+    uint64_t count = op->inst->type.count, bits = 0;
+    while ((size_t)1 << bits < degree + 1) bits++;
+    uint64_t low = (bits + 1) / 2, steps = (uint64_t)1 << low, products = steps - 1 + (bits - low);
+    uint64_t blocks = (degree + steps) / steps;
+    products += blocks - 1;
+    if (degree < 2) products = 0;
+    op->counts.ct_products = products * count;
+    op->counts.pt_products = (degree + 1) * count;
+    op->counts.additions = (degree + products) * count;
+    op->counts.rescales = (products + blocks) * count;
+}
+
+void program_count(struct program *p)
+{
+    for (size_t k = 0; k < p->nops; k++) {
+        struct op *op = &p->ops[k];
+        uint64_t count = op->inst->type.count;
+        op->counts = (struct counts){.us = ir_get_float(op->inst->attrs, "us", 0)};
+        switch (op->inst->op) {
+        case IR_CKKS_linear: count_linear(op); break;
+        case IR_CKKS_poly: count_poly(op); break;
+        case IR_CKKS_add: case IR_CKKS_sub: case IR_CKKS_addc: op->counts.additions = count; break;
+        case IR_CKKS_mul: op->counts.ct_products = count; break;
+        case IR_CKKS_mulc: op->counts.pt_products = op->counts.rescales = count; break;
+        case IR_CKKS_rescale: op->counts.rescales = count; break;
+        case IR_CKKS_rot: op->counts.rotations = count; break;
+        default: break;
+        }
+    }
+}
+
+void counts_add(struct counts *to, const struct counts *c)
+{
+    to->rotations += c->rotations;
+    to->pt_products += c->pt_products;
+    to->ct_products += c->ct_products;
+    to->additions += c->additions;
+    to->rescales += c->rescales;
+    to->us += c->us;
+}
+
+struct counts program_total(const struct program *p)
+{
+    struct counts c = {0};
+    for (size_t k = 0; k < p->nops; k++) counts_add(&c, &p->ops[k].counts);
+    return c;
+}

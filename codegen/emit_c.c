@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+// Readable C: model.c has one call per planned operation, tables.c the plans of linear maps and polynomials, tables.h declares them.
+#include "../compiler/diag.h"
+#include "emit.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A string literal; what is not printable ASCII is escaped in octal. */
+static void quoted(FILE *f, const char *s)
+{
+    fputc('"', f);
+    for (; *s; s++)
+        if (*s == '"' || *s == '\\')
+            fprintf(f, "\\%c", *s);
+        else if (*s < ' ' || *s > '~' || *s == '?')
+            fprintf(f, "\\%03o", (unsigned char)*s);
+        else
+            fputc(*s, f);
+    fputc('"', f);
+}
+
+/* Inside a // comment. */
+static void remark(FILE *f, const char *s)
+{
+    for (; *s; s++) fputc(*s < ' ' || *s > '~' || (*s == '\\' && !s[1]) ? '?' : *s, f);
+}
+
+static void head(FILE *f, const struct program *p, const char *what)
+{
+    fprintf(f, "// Written by tacet %s from ", p->opt->version);
+    remark(f, p->opt->source);
+    fprintf(f, ": %s\n", what);
+}
+
+static const struct ir_attr *list(const struct ir_inst *i, const char *key)
+{
+    return ir_attr_find(i->attrs, key);
+}
+
+static void rotations(FILE *f, uint32_t id, const char *key, const struct ir_attr *a)
+{
+    if (!a || !a->ints.n) return;
+    fprintf(f, "static const int32_t lin%u_%s[%zu] = {", id, key, a->ints.n);
+    for (size_t k = 0; k < a->ints.n; k++) fprintf(f, "%s%lld", !k ? "" : k % 16 ? ", " : ",\n    ", (long long)a->ints.v[k]);
+    fprintf(f, "};\n");
+}
+
+static void pieces(FILE *f, const char *kind, uint32_t id, const char *what, const struct piece_ref *v, uint32_t n)
+{
+    fprintf(f, "%sconst struct ck_pt_ref %s%u%s[%u] = {", *what ? "static " : "", kind, id, what, n);
+    for (uint32_t k = 0; k < n; k++)
+        fprintf(f, "%s{%llu, %u, %u}", !k ? "" : k % 4 ? ", " : ",\n    ", (unsigned long long)v[k].offset, v[k].shift, v[k].width);
+    fprintf(f, "};\n");
+}
+
+static void table_linear(FILE *f, const struct op *op)
+{
+    const struct ir_inst *i = op->inst;
+    const struct ir_attr *giant = list(i, "giant"), *baby = list(i, "baby"), *fold = list(i, "fold");
+    size_t nfold = fold ? fold->ints.n : 0;
+    rotations(f, op->id, "giant", giant);
+    rotations(f, op->id, "baby", baby);
+    rotations(f, op->id, "fold", fold);
+    if (op->nterms) {
+        fprintf(f, "static const struct ck_lin_term lin%u_term[%zu] = {     // out, in, giant, baby, {offset, shift, width}\n", op->id,
+                op->nterms);
+        for (size_t k = 0; k < op->nterms; k++) {
+            const struct lin_term *t = &op->terms[k];
+            fprintf(f, "    {%u, %u, %u, %u, {%llu, %u, %u}},\n", t->out, t->in, t->giant, t->baby, (unsigned long long)t->pt.offset,
+                    t->pt.shift, t->pt.width);
+        }
+        fprintf(f, "};\n");
+    }
+    if (op->plain) pieces(f, "lin", op->id, "_bias", op->plain, i->type.count);
+    fprintf(f, "const struct ck_lin lin%u = {\n    .nin = %u, .nout = %u, .ngiant = %zu, .nbaby = %zu, .nfold = %zu, .nterm = %zu,\n",
+            op->id, i->args[0]->type.count, i->type.count, giant->ints.n, baby->ints.n, nfold, op->nterms);
+    fprintf(f, "    .giant = lin%u_giant, .baby = lin%u_baby, ", op->id, op->id);
+    if (nfold) fprintf(f, ".fold = lin%u_fold, ", op->id);
+    if (op->nterms) fprintf(f, ".term = lin%u_term, ", op->id);
+    if (op->plain) fprintf(f, ".bias = lin%u_bias, ", op->id);
+    fprintf(f, "\n    .out_scale = %a,\n};\n", i->type.scale);
+}
+
+static void table_poly(FILE *f, const struct op *op)
+{
+    const struct ir_attr *c = list(op->inst, "coeffs");
+    fprintf(f, "static const double poly%u_c[%zu] = {", op->id, c->floats.n);
+    for (size_t k = 0; k < c->floats.n; k++) fprintf(f, "%s%a", !k ? "" : k % 4 ? ", " : ",\n    ", c->floats.v[k]);
+    fprintf(f, "};\nconst struct ck_poly poly%u = {.degree = %zu, .c = poly%u_c, .out_scale = %a};\n", op->id, c->floats.n - 1,
+            op->id, op->inst->type.scale);
+}
+
+static void node_remark(FILE *f, const struct op *op)
+{
+    fprintf(f, "\n// ");
+    remark(f, program_node(op->inst));
+    fprintf(f, " (%s)\n", program_operator(op->inst));
+}
+
+void emit_tables(FILE *f, const struct program *p)
+{
+    head(f, p, "plans of linear maps and polynomials.");
+    fprintf(f, "// Offsets count bytes in the data of weights.bin.\n#include \"tables.h\"\n");
+    for (size_t k = 0; k < p->nops; k++) {
+        const struct op *op = &p->ops[k];
+        switch (op->inst->op) {
+        case IR_CKKS_linear: node_remark(f, op), table_linear(f, op); break;
+        case IR_CKKS_poly: node_remark(f, op), table_poly(f, op); break;
+        case IR_CKKS_addc: node_remark(f, op), pieces(f, "add", op->id, "", op->plain, op->inst->type.count); break;
+        default: break;
+        }
+    }
+}
+
+void emit_header(FILE *f, const struct program *p)
+{
+    head(f, p, "what tables.c defines.");
+    fprintf(f, "#include <ck.h>\n\nextern const struct ck_model model;\n");
+    for (size_t k = 0; k < p->nops; k++) {
+        const struct op *op = &p->ops[k];
+        if (op->inst->op == IR_CKKS_linear) fprintf(f, "extern const struct ck_lin lin%u;\n", op->id);
+        if (op->inst->op == IR_CKKS_poly) fprintf(f, "extern const struct ck_poly poly%u;\n", op->id);
+        if (op->inst->op == IR_CKKS_addc) fprintf(f, "extern const struct ck_pt_ref add%u[%u];\n", op->id, op->inst->type.count);
+    }
+}
+
+void emit_main(FILE *f, const struct program *p, const char *which)
+{
+    head(f, p, !strcmp(which, "client") ? "keygen, encrypt, decrypt." : "evaluation; it needs no secret.");
+    fprintf(f, "#include \"tables.h\"\n\nint main(int argc, char **argv)\n{\n    return ck_%s_main(&model, argc, argv);\n}\n", which);
+}
+
+/* ---- model.c ---- */
+
+static uint32_t reg_of(const struct ir_inst *i)
+{
+    return (uint32_t)ir_get_int(i->attrs, "reg", 0);
+}
+
+/* A call for each ciphertext of the bundle; `args` is what follows the output, with %1 and %2 for the operands. */
+static void call(FILE *f, const struct op *op, const char *function, const char *args)
+{
+    const struct ir_inst *i = op->inst;
+    bool loop = i->type.count > 1;
+    char index[4] = "[0]";
+    if (loop) {
+        fprintf(f, "    for (int i = 0; i < %u; i++) ", i->type.count);
+        index[1] = 'i';
+    } else {
+        fprintf(f, "    ");
+    }
+    fprintf(f, "CK_TRY(%s(ev, &r[%u]%s", function, op->reg, index);
+    for (const char *a = args; *a; a++)
+        if (*a == '%' && (a[1] == '1' || a[1] == '2'))
+            fprintf(f, "&r[%u]%s", reg_of(i->args[*++a - '1']), index);
+        else if (*a == '#')
+            fprintf(f, "%s", index);
+        else
+            fputc(*a, f);
+    fprintf(f, "));\n");
+}
+
+static void emit_op(FILE *f, const struct program *p, const struct op *op)
+{
+    const struct ir_inst *i = op->inst;
+    struct arena *a = p->arena;
+    switch (i->op) {
+    case IR_CKKS_linear:
+        fprintf(f, "    CK_TRY(ck_linear(ev, r[%u], r[%u], &lin%u));\n", op->reg, reg_of(i->args[0]), op->id);
+        break;
+    case IR_CKKS_poly: call(f, op, "ck_poly_eval", arena_printf(a, ", %%1, &poly%u", op->id)); break;
+    case IR_CKKS_add: call(f, op, "ck_add", ", %1, %2"); break;
+    case IR_CKKS_sub: call(f, op, "ck_sub", ", %1, %2"); break;
+    case IR_CKKS_mul: call(f, op, "ck_mul", ", %1, %2"); break;
+    case IR_CKKS_relin: call(f, op, "ck_relin", ", %1"); break;
+    case IR_CKKS_rescale: call(f, op, "ck_rescale", ", %1"); break;
+    case IR_CKKS_drop: call(f, op, "ck_drop", arena_printf(a, ", %%1, %d", i->type.level)); break;
+    case IR_CKKS_rot: call(f, op, "ck_rotate", arena_printf(a, ", %%1, %lld", (long long)ir_get_int(i->attrs, "k", 0))); break;
+    case IR_CKKS_mulc:
+        call(f, op, "ck_mul_const", arena_printf(a, ", %%1, %a, %a", ir_get_float(i->attrs, "value", 0), i->type.scale));
+        break;
+    case IR_CKKS_addc: call(f, op, "ck_add_plain", arena_printf(a, ", %%1, &add%u#", op->id)); break;
+    default: ICE("%s has no C", ir_op_name(i->op));
+    }
+}
+
+static void shape_remark(FILE *f, const struct ir_inst *i)
+{
+    const struct ir_attr *s = ir_attr_find(i->attrs, "shape");
+    for (size_t k = 0; s && s->kind == IR_INTS && k < s->ints.n; k++) fprintf(f, "%s%lld", k ? "x" : " ", (long long)s->ints.v[k]);
+}
+
+static void emit_step(FILE *f, const struct program *p, size_t k)
+{
+    const struct step *s = &p->steps[k];
+    const struct op *first = &p->ops[s->first], *last = first + s->count - 1;
+    struct counts c = {0};
+    for (size_t o = 0; o < s->count; o++) counts_add(&c, &first[o].counts);
+    fprintf(f, "\n    // %zu. ", k + 1);
+    remark(f, s->node);
+    fprintf(f, " (%s)", s->what);
+    shape_remark(f, first->inst);
+    fprintf(f, ": %u ciphertext%s, level %d -> %d", last->inst->type.count, last->inst->type.count == 1 ? "" : "s",
+            first->inst->args[0]->type.level, last->inst->type.level);
+    if (c.rotations) fprintf(f, ", %llu rotations", (unsigned long long)c.rotations);
+    if (c.pt_products) fprintf(f, ", %llu plaintext products", (unsigned long long)c.pt_products);
+    if (c.ct_products) fprintf(f, ", %llu ciphertext products", (unsigned long long)c.ct_products);
+    fprintf(f, "\n    CK_TRY(ck_eval_step(ev, %zu, %zu, ", k, p->nsteps);
+    quoted(f, *s->node ? s->node : s->what);
+    fprintf(f, "));\n");
+    for (size_t o = 0; o < s->count; o++) emit_op(f, p, &first[o]);
+}
+
+static void params(FILE *f, const struct program *p)
+{
+    const struct ck_params *k = &p->params;
+    fprintf(f, "    .params = {     // log QP = %.1f of at most %u bits for %u-bit security\n        .logn = %u, .log_slots = %u, .nq = %u, .np = %u, .alpha = %u, .security = %u,\n        .q = {", ck_params_logqp(k), ck_security_max_logqp(k->logn), k->security,
+            k->logn, k->log_slots, k->nq, k->np, k->alpha, k->security);
+    for (uint32_t i = 0; i < k->nq; i++) fprintf(f, "%s%llu", !i ? "" : i % 6 ? ", " : ",\n              ", (unsigned long long)k->q[i]);
+    fprintf(f, "},\n        .p = {");
+    for (uint32_t i = 0; i < k->np; i++) fprintf(f, "%s%llu", !i ? "" : i % 6 ? ", " : ",\n              ", (unsigned long long)k->p[i]);
+    fprintf(f, "},\n    },\n");
+}
+
+static void digits(FILE *f, const char *kind, uint32_t k, const struct layout *l)
+{
+    fprintf(f, "static const struct ck_digit %s%u_digit[] = {", kind, k);
+    if (!l->ndigits) fprintf(f, "{0, 1, 0}");
+    for (uint32_t d = 0; d < l->ndigits; d++)
+        fprintf(f, "%s{%u, %lld, %lld}", d ? ", " : "", l->digit[d].axis, (long long)l->digit[d].extent, (long long)l->digit[d].stride);
+    fprintf(f, "};\n");
+}
+
+/* "softmax:1" and the like; several axes do not occur in classifiers and are left to the user. */
+static void post(FILE *f, const struct ir_attr *attrs, const struct ir_type *shape)
+{
+    const char *text = ir_get_string(attrs, "post", "");
+    static const struct { const char *name, *value; } kinds[] = {
+        {"softmax:", "SOFTMAX"}, {"logsoftmax:", "LOGSOFTMAX"}, {"argmax:", "ARGMAX"}};
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        size_t n = strlen(kinds[k].name);
+        if (strncmp(text, kinds[k].name, n)) continue;
+        int axis = 0;
+        sscanf(text + n, "%d", &axis);
+        const struct ir_attr *after = ir_attr_find(attrs, "postshape");
+        fprintf(f, ", .post = CK_POST_%s, .axis = %d, .keepdims = %d", kinds[k].value, axis,
+                !after || after->kind != IR_INTS || after->ints.n == shape->rank);
+    }
+}
+
+static void port(FILE *f, const char *kind, uint32_t k, const struct ir_inst *i, const struct ir_attr *attrs)
+{
+    struct layout l = program_layout(attrs);
+    struct ir_type shape = program_shape(attrs);
+    fprintf(f, "    {.name = ");
+    quoted(f, ir_get_string(attrs, "name", kind));
+    fprintf(f, ", .rank = %u, .dim = {", shape.rank);
+    for (uint32_t d = 0; d < shape.rank; d++) fprintf(f, "%s%lld", d ? ", " : "", (long long)shape.dim[d]);
+    fprintf(f, "}, .n = %u, .period = %u, .offset = %lld,\n     .ndigits = %u, .digit = %s%u_digit, .count = %u, .level = %d, .scale = %a",
+            l.n, l.period, (long long)l.offset, l.ndigits, kind, k, i->type.count, i->type.level, i->type.scale);
+    if (!strcmp(kind, "in") && ir_attr_find(i->attrs, "rlo"))
+        fprintf(f, ", .lo = %a, .hi = %a", ir_get_float(i->attrs, "rlo", 0), ir_get_float(i->attrs, "rhi", 0));
+    if (!strcmp(kind, "out")) post(f, attrs, &shape);
+    fprintf(f, "},\n");
+}
+
+static void ports(FILE *f, const struct program *p)
+{
+    const struct ir_module *m = p->m;
+    for (uint32_t k = 0; k < p->nin; k++) {
+        struct layout l = program_layout(p->in[k]->attrs);
+        digits(f, "in", k, &l);
+    }
+    for (uint32_t k = 0; k < m->noutputs; k++) {
+        struct layout l = program_layout(m->output_attrs[k]);
+        digits(f, "out", k, &l);
+    }
+    fprintf(f, "static const struct ck_port in[] = {\n");
+    for (uint32_t k = 0; k < p->nin; k++) port(f, "in", k, p->in[k], p->in[k]->attrs);
+    fprintf(f, "};\nstatic const struct ck_port out[] = {\n");
+    for (uint32_t k = 0; k < m->noutputs; k++) port(f, "out", k, m->outputs[k], m->output_attrs[k]);
+    fprintf(f, "};\nstatic const uint32_t in_reg[] = {");
+    for (uint32_t k = 0; k < p->nin; k++) fprintf(f, "%s%u", k ? ", " : "", p->in_reg[k]);
+    fprintf(f, "}, out_reg[] = {");
+    for (uint32_t k = 0; k < m->noutputs; k++) fprintf(f, "%s%u", k ? ", " : "", p->out_reg[k]);
+    fprintf(f, "};\nstatic const struct ck_reg regs[] = {       // ciphertexts, highest level, highest degree\n    ");
+    for (size_t k = 0; k < p->nregs; k++)
+        fprintf(f, "%s{%u, %u, %u}", !k ? "" : k % 8 ? ", " : ",\n    ", p->regs[k].count, p->regs[k].max_level, p->regs[k].max_degree);
+    fprintf(f, "};\n");
+}
+
+static void keys(FILE *f, const struct program *p)
+{
+    if (!p->nkeys) return;
+    fprintf(f, "static const struct ck_key_spec keys[] = {     // rotation (0: relinearisation), highest level of use\n    ");
+    for (size_t k = 0; k < p->nkeys; k++)
+        fprintf(f, "%s{%d, %u}", !k ? "" : k % 10 ? ", " : ",\n    ", p->keys[k].rotation, p->keys[k].level);
+    fprintf(f, "};\n");
+}
+
+void emit_model(FILE *f, const struct program *p)
+{
+    struct counts c = program_total(p);
+    head(f, p, "the encrypted program.");
+    fprintf(f, "// %llu rotations, %llu plaintext products, %llu ciphertext products, %zu evaluation keys.\n#include \"tables.h\"\n\n",
+            (unsigned long long)c.rotations, (unsigned long long)c.pt_products, (unsigned long long)c.ct_products, p->nkeys);
+    fprintf(f, "static enum ck_err run(struct ck_eval *ev, struct ck_ct *const *r)\n{");
+    for (size_t k = 0; k < p->nsteps; k++) emit_step(f, p, k);
+    fprintf(f, "    return CK_OK;\n}\n\n");
+    keys(f, p);
+    ports(f, p);
+    fprintf(f, "\nconst struct ck_model model = {\n    .name = ");
+    quoted(f, p->opt->source);
+    fprintf(f, ",\n    .fingerprint = {");
+    for (int k = 0; k < 32; k++) fprintf(f, "%s0x%02x", !k ? "" : k % 16 ? ", " : ",\n                    ", p->fingerprint[k]);
+    fprintf(f, "},\n");
+    params(f, p);
+    if (p->nkeys) fprintf(f, "    .keys = keys, .nkeys = %zu,\n", p->nkeys);
+    fprintf(f, "    .nin = %u, .nout = %u, .nregs = %zu,\n    .in = in, .out = out, .regs = regs, .in_reg = in_reg, .out_reg = out_reg,\n",
+            p->nin, p->m->noutputs, p->nregs);
+    fprintf(f, "    .nsteps = %zu, .peak_bytes = %.0f, .seconds = %.6g, .weights_bytes = %llu,\n    .run = run,\n};\n", p->nsteps,
+            p->peak_bytes, c.us / 1e6, (unsigned long long)p->weights_bytes);
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// plan.json: what `tacet inspect` and scripts read.
+#include "emit.h"
+
+#include <string.h>
+
+static void text(FILE *f, const char *s)
+{
+    fputc('"', f);
+    for (; *s; s++)
+        if (*s == '"' || *s == '\\')
+            fprintf(f, "\\%c", *s);
+        else if ((unsigned char)*s < ' ' || *s == 127)
+            fprintf(f, "\\u%04x", *s);
+        else
+            fputc(*s, f);
+    fputc('"', f);
+}
+
+static void shape(FILE *f, const struct ir_attr *attrs)
+{
+    const struct ir_attr *s = ir_attr_find(attrs, "shape");
+    fprintf(f, "\"shape\": [");
+    for (size_t k = 0; s && s->kind == IR_INTS && k < s->ints.n; k++) fprintf(f, "%s%lld", k ? ", " : "", (long long)s->ints.v[k]);
+    fprintf(f, "]");
+}
+
+static void port(FILE *f, const struct ir_inst *i, const struct ir_attr *attrs, bool last)
+{
+    fprintf(f, "    {\"name\": ");
+    text(f, ir_get_string(attrs, "name", ""));
+    fprintf(f, ", ");
+    shape(f, attrs);
+    fprintf(f, ", \"layout\": ");
+    text(f, ir_get_string(attrs, "layout", ""));
+    fprintf(f, ", \"ciphertexts\": %u, \"level\": %d, \"scale\": %.17g", i->type.count, i->type.level, i->type.scale);
+    if (ir_get_string(attrs, "post", NULL)) {
+        fprintf(f, ", \"client\": ");
+        text(f, ir_get_string(attrs, "post", ""));
+    }
+    fprintf(f, "}%s\n", last ? "" : ",");
+}
+
+static void numbers(FILE *f, const struct counts *c)
+{
+    fprintf(f, "\"rotations\": %llu, \"plaintext_products\": %llu, \"ciphertext_products\": %llu, \"additions\": %llu, "
+               "\"rescales\": %llu, \"operations\": %llu, \"microseconds\": %.0f",
+            (unsigned long long)c->rotations, (unsigned long long)c->pt_products, (unsigned long long)c->ct_products,
+            (unsigned long long)c->additions, (unsigned long long)c->rescales,
+            (unsigned long long)(c->rotations + c->pt_products + c->ct_products + c->additions), c->us);
+}
+
+static void layer(FILE *f, const struct program *p, const struct step *s, bool last)
+{
+    const struct op *first = &p->ops[s->first], *end = first + s->count - 1;
+    struct counts c = {0};
+    for (size_t k = 0; k < s->count; k++) counts_add(&c, &first[k].counts);
+    fprintf(f, "    {\"node\": ");
+    text(f, s->node);
+    fprintf(f, ", \"operator\": ");
+    text(f, s->what);
+    fprintf(f, ", ");
+    shape(f, first->inst->attrs);
+    fprintf(f, ", \"layout\": ");
+    text(f, ir_get_string(first->inst->attrs, "layout", ""));
+    fprintf(f, ", \"ciphertexts\": %u, \"level_in\": %d, \"level_out\": %d, ", end->inst->type.count, first->inst->args[0]->type.level,
+            end->inst->type.level);
+    numbers(f, &c);
+    fprintf(f, "}%s\n", last ? "" : ",");
+}
+
+static void primes(FILE *f, const char *name, const uint64_t *v, uint32_t n)
+{
+    fprintf(f, "\"%s\": [", name);
+    for (uint32_t k = 0; k < n; k++) fprintf(f, "%s%llu", k ? ", " : "", (unsigned long long)v[k]);
+    fprintf(f, "]");
+}
+
+void emit_plan(FILE *f, const struct program *p)
+{
+    const struct ck_params *k = &p->params;
+    struct counts total = program_total(p);
+    fprintf(f, "{\n  \"tacet\": ");
+    text(f, p->opt->version);
+    fprintf(f, ",\n  \"model\": ");
+    text(f, p->opt->source);
+    fprintf(f, ",\n  \"parameters\": {\"logn\": %u, \"log_slots\": %u, \"nq\": %u, \"np\": %u, \"alpha\": %u, \"log_qp\": %.2f, "
+               "\"log_qp_limit\": %u, \"security\": %u, \"precision\": %.2f,\n    ",
+            k->logn, k->log_slots, k->nq, k->np, k->alpha, ck_params_logqp(k), ck_security_max_logqp(k->logn), k->security,
+            ir_get_float(p->m->attrs, "precision", 0));
+    primes(f, "q", k->q, k->nq);
+    fprintf(f, ",\n    ");
+    primes(f, "p", k->p, k->np);
+    fprintf(f, "},\n  \"inputs\": [\n");
+    for (uint32_t i = 0; i < p->nin; i++) port(f, p->in[i], p->in[i]->attrs, i + 1 == p->nin);
+    fprintf(f, "  ],\n  \"outputs\": [\n");
+    for (uint32_t i = 0; i < p->m->noutputs; i++) port(f, p->m->outputs[i], p->m->output_attrs[i], i + 1 == p->m->noutputs);
+    fprintf(f, "  ],\n  \"layers\": [\n");
+    for (size_t s = 0; s < p->nsteps; s++) layer(f, p, &p->steps[s], s + 1 == p->nsteps);
+    fprintf(f, "  ],\n  \"totals\": {");
+    numbers(f, &total);
+    fprintf(f, ",\n    \"keys\": %zu, \"key_bytes\": %.0f, \"weights_bytes\": %llu, \"peak_bytes\": %.0f, \"threads\": %d},\n", p->nkeys,
+            p->key_bytes, (unsigned long long)p->weights_bytes, p->peak_bytes, p->opt->threads);
+    fprintf(f, "  \"keys\": [");
+    for (size_t i = 0; i < p->nkeys; i++)
+        fprintf(f, "%s{\"rotation\": %d, \"level\": %u}", !i ? "\n    " : i % 4 ? ", " : ",\n    ", p->keys[i].rotation, p->keys[i].level);
+    fprintf(f, "\n  ]\n}\n");
+}

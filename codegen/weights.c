@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Encodes every plaintext of a program: diagonals of linear maps, biases, added constants. Each is stored once, at the scale its use
+// needs: a plaintext that multiplies a ciphertext of scale s at level l so that the rescaled product has scale t has scale t q_l / s.
+#include "../compiler/diag.h"
+#include "diagonals.h"
+#include "emit.h"
+#include "encode.h"
+
+#include <math.h>
+
+enum { DEFAULT_PRECISION = 20 };
+
+struct coder {
+    struct program *p;
+    struct store *store;
+    struct encoder *encoder;
+    uint32_t n;
+    double *coeff[2];
+    void *packed;
+    size_t done, total;                     // linear maps, for progress
+};
+
+/* Writes coefficients at the given scale; 0 or -1 after diag_error. */
+static int put(struct coder *c, struct piece_ref *ref, const double *coeff, double scale, double max_error, const char *node,
+               double *worst)
+{
+    struct encoded e;
+    if (encoder_round(&e, c->packed, coeff, 2 * c->n, scale, max_error)) {
+        diag_error(node, "a weight is too large for its scale 2^%.1f", log2(scale));
+        return -1;
+    }
+    int64_t at = store_add(c->store, c->packed, (size_t)2 * c->n * e.width);
+    if (at < 0) {
+        diag_error(node, "writing the weights failed");
+        return -1;
+    }
+    *ref = (struct piece_ref){(uint64_t)at, e.shift, e.width};
+    if (worst) *worst = fmax(*worst, e.slot_error);
+    return 0;
+}
+
+/* A bundle of vectors added to ciphertexts of the given scale; rounding stays below the scale's own resolution where it can. */
+static int put_bundle(struct coder *c, struct op *op, const struct ir_const *values, double scale)
+{
+    uint32_t count = op->inst->type.count;
+    double *v = ARENA_ARRAY(c->p->arena, double, c->n);
+    op->plain = ARENA_ARRAY(c->p->arena, struct piece_ref, count);
+    ICE_IF(ir_const_numel(values) != (int64_t)count * c->n, "@%s does not fill its bundle", values->name);
+    for (uint32_t k = 0; k < count; k++) {
+        for (uint32_t j = 0; j < c->n; j++) v[j] = ir_const_at(values, (int64_t)k * c->n + j);
+        encoder_run(c->encoder, c->coeff[0], NULL, v, NULL);
+        if (put(c, &op->plain[k], c->coeff[0], scale, 0, program_node(op->inst), NULL)) return -1;
+    }
+    return 0;
+}
+
+static double largest_weight(const struct ir_csr *mat)
+{
+    double m = 0;
+    for (int64_t k = 0; k < mat->ptr[mat->rows]; k++) m = fmax(m, fabs(mat->val[k]));
+    return m;
+}
+
+static const struct ir_attr *list(const struct ir_inst *i, const char *key)
+{
+    const struct ir_attr *a = ir_attr_find(i->attrs, key);
+    ICE_IF(!a || a->kind != IR_INTS, "%s without its %s", ir_op_name(i->op), key);
+    return a;
+}
+
+static int put_linear(struct coder *c, struct op *op)
+{
+    struct program *p = c->p;
+    const struct ir_inst *i = op->inst;
+    const struct ir_type *from = &i->args[0]->type;
+    const struct ir_attr *giant = list(i, "giant"), *baby = list(i, "baby");
+    struct ir_csr mat = ir_csr_find(p->m, ir_get_string(i->attrs, "mat", ""));
+    double scale = i->type.scale * (double)p->params.q[from->level] / from->scale;
+    int precision = p->opt->precision ? p->opt->precision : DEFAULT_PRECISION;
+    double max_error = ldexp(largest_weight(&mat), -precision);
+    size_t room = 0;
+    for (uint32_t o = 0; o < i->type.count; o++) {
+        struct arena *scratch = arena_new();
+        struct diagonal *d;
+        size_t n = diagonals_of(&d, scratch, &mat, c->n, o, giant->ints.v, giant->ints.n, baby->ints.v, baby->ints.n);
+        if (op->nterms + n > room) {
+            room = op->nterms + n * (i->type.count - o);
+            struct lin_term *more = ARENA_ARRAY(p->arena, struct lin_term, room);
+            for (size_t k = 0; k < op->nterms; k++) more[k] = op->terms[k];
+            op->terms = more;
+        }
+        int bad = 0;
+        for (size_t k = 0; k < n && !bad; k += 2) {
+            bool two = k + 1 < n;
+            encoder_run(c->encoder, c->coeff[0], two ? c->coeff[1] : NULL, d[k].pt, two ? d[k + 1].pt : NULL);
+            for (size_t h = 0; h < (two ? 2 : 1) && !bad; h++) {
+                struct lin_term *t = &op->terms[op->nterms++];
+                *t = (struct lin_term){.out = o, .in = d[k + h].in, .giant = d[k + h].giant, .baby = d[k + h].baby};
+                bad = put(c, &t->pt, c->coeff[h], scale, max_error, program_node(i), &op->weight_error);
+            }
+        }
+        arena_free(scratch);
+        if (bad) return -1;
+    }
+    const char *bias = ir_get_string(i->attrs, "bias", NULL);
+    return bias ? put_bundle(c, op, ir_const_find(p->m, bias), i->type.scale) : 0;
+}
+
+static int put_op(struct coder *c, struct op *op)
+{
+    switch (op->inst->op) {
+    case IR_CKKS_linear:
+        if (c->p->opt->progress) c->p->opt->progress("encoding weights", c->done++, c->total);
+        return put_linear(c, op);
+    case IR_CKKS_addc:
+        return put_bundle(c, op, ir_const_find(c->p->m, ir_get_string(op->inst->attrs, "value", "")), op->inst->type.scale);
+    default: return 0;
+    }
+}
+
+int weights_write(struct program *p, FILE *f, const char *where)
+{
+    struct arena *scratch = arena_new();
+    struct coder c = {.p = p, .store = store_new(scratch, f), .n = 1u << p->params.log_slots};
+    c.encoder = encoder_new(scratch, c.n);
+    c.coeff[0] = ARENA_ARRAY(scratch, double, 2 * c.n);
+    c.coeff[1] = ARENA_ARRAY(scratch, double, 2 * c.n);
+    c.packed = ARENA_ARRAY(scratch, int32_t, 2 * c.n);
+    for (size_t k = 0; k < p->nops; k++) c.total += p->ops[k].inst->op == IR_CKKS_linear;
+    int bad = 0;
+    for (size_t k = 0; k < p->nops && !bad; k++) bad = put_op(&c, &p->ops[k]);
+    p->weights_bytes = store_bytes(c.store);
+    if (!bad && fflush(f)) {
+        diag_error(where, "writing the weights failed");
+        bad = -1;
+    }
+    arena_free(scratch);
+    return bad;
+}

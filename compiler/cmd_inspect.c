@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// tacet inspect: the plan of a generated folder as a table.
+#include "cmd.h"
+#include "diag.h"
+#include "json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void dims(char buf[64], const struct json *shape)
+{
+    size_t at = 0;
+    buf[0] = 0;
+    for (const struct json *d = shape ? shape->first : NULL; d && at < 50; d = d->next)
+        at += (size_t)snprintf(buf + at, 64 - at, "%s%.0f", at ? "x" : "", d->number);
+    if (!at) strcpy(buf, "-");
+}
+
+static void print_port(const char *kind, const struct json *p)
+{
+    char shape[64];
+    dims(shape, json_get(p, "shape"));
+    printf("%-7s %s %s: %.0f ciphertext%s, level %.0f, layout %s", kind, json_string(p, "name"), shape, json_number(p, "ciphertexts"),
+           json_number(p, "ciphertexts") == 1 ? "" : "s", json_number(p, "level"), json_string(p, "layout"));
+    if (*json_string(p, "client")) printf("; the client applies %s", json_string(p, "client"));
+    printf("\n");
+}
+
+static void print_layers(const struct json *layers)
+{
+    int wide = 4;
+    for (const struct json *l = layers ? layers->first : NULL; l; l = l->next) {
+        int n = (int)strlen(json_string(l, "node"));
+        if (n > wide) wide = n < 40 ? n : 40;
+    }
+    printf("\n%-*s  %-16s %-14s %3s %9s %9s %9s %9s %9s %10s  %s\n", wide, "node", "operator", "shape", "cts", "level", "rotations",
+           "plain x", "cipher x", "additions", "predicted", "layout");
+    for (const struct json *l = layers ? layers->first : NULL; l; l = l->next) {
+        char shape[64], level[32];
+        dims(shape, json_get(l, "shape"));
+        snprintf(level, sizeof level, "%.0f -> %.0f", json_number(l, "level_in"), json_number(l, "level_out"));
+        printf("%-*.40s  %-16s %-14s %3.0f %9s %9.0f %9.0f %9.0f %9.0f %7.1f ms  %s\n", wide, json_string(l, "node"),
+               json_string(l, "operator"), shape, json_number(l, "ciphertexts"), level, json_number(l, "rotations"),
+               json_number(l, "plaintext_products"), json_number(l, "ciphertext_products"), json_number(l, "additions"),
+               json_number(l, "microseconds") / 1e3, json_string(l, "layout"));
+    }
+}
+
+static void print_plan(const struct json *plan)
+{
+    const struct json *p = json_get(plan, "parameters"), *t = json_get(plan, "totals");
+    char keys[32], weights[32], peak[32], ct[32];
+    printf("model   %s, planned by tacet %s\n", json_string(plan, "model"), json_string(plan, "tacet"));
+    printf("ring    N = 2^%.0f, %.0f slots, %.0f + %.0f primes, digits of %.0f, log QP %.1f of at most %.0f bits for %.0f-bit security\n",
+           json_number(p, "logn"), exp2(json_number(p, "log_slots")), json_number(p, "nq"), json_number(p, "np"),
+           json_number(p, "alpha"), json_number(p, "log_qp"), json_number(p, "log_qp_limit"), json_number(p, "security"));
+    if (json_number(p, "precision") > 0) printf("        predicted precision %.1f bits below the range\n", json_number(p, "precision"));
+    const struct json *in = json_get(plan, "inputs"), *out = json_get(plan, "outputs");
+    double in_bytes = 0;
+    for (const struct json *i = in ? in->first : NULL; i; i = i->next) {
+        print_port("input", i);
+        // fresh ciphertexts carry one polynomial and a seed
+        in_bytes += 8 * json_number(i, "ciphertexts") * (json_number(i, "level") + 1) * exp2(json_number(p, "logn"));
+    }
+    for (const struct json *o = out ? out->first : NULL; o; o = o->next) print_port("output", o);
+    print_layers(json_get(plan, "layers"));
+    printf("\nrotations %.0f, plaintext products %.0f, ciphertext products %.0f, additions %.0f; homomorphic operations %.0f\n",
+           json_number(t, "rotations"), json_number(t, "plaintext_products"), json_number(t, "ciphertext_products"),
+           json_number(t, "additions"), json_number(t, "operations"));
+    printf("keys %.0f in %s, weights %s, an encrypted sample %s\n", json_number(t, "keys"), bytes_text(keys, json_number(t, "key_bytes")),
+           bytes_text(weights, json_number(t, "weights_bytes")), bytes_text(ct, in_bytes));
+    printf("predicted: %.3f s a sample on one core, server memory %s\n", json_number(t, "microseconds") / 1e6,
+           bytes_text(peak, json_number(t, "peak_bytes")));
+}
+
+static void print_keys(const struct json *keys)
+{
+    printf("\nkeys (rotation:level, rotation 0 is relinearisation)\n");
+    size_t n = 0;
+    for (const struct json *k = keys ? keys->first : NULL; k; k = k->next)
+        printf("%s%.0f:%.0f", n++ % 12 ? " " : n > 1 ? "\n  " : "  ", json_number(k, "rotation"), json_number(k, "level"));
+    printf("\n");
+}
+
+int cmd_inspect(int argc, char **argv)
+{
+    bool keys = false, raw = false;
+    const struct arg_spec specs[] = {
+        {"--keys", 0, NULL, "list every evaluation key", .flag = &keys},
+        {"--json", 0, NULL, "print plan.json itself", .flag = &raw},
+        {.name = NULL},
+    };
+    const struct arg_command cmd = {"inspect", "DIR [options]",
+        "Prints what was planned: parameters, one line per layer, keys, predicted time and memory.",
+        "Columns: ciphertexts of the result, level in and out, rotations, products by plaintexts and between ciphertexts, additions.",
+        1, 1, specs};
+    struct arg_list dir;
+    enum args_result r = args_parse(&cmd, argc, argv, &dir);
+    if (r != ARGS_OK) return r == ARGS_ERROR;
+    struct arena *a = arena_new();
+    const char *path = arena_printf(a, "%s/plan.json", dir.v[0]);
+    void *text;
+    size_t len;
+    int line, bad = 1;
+    const char *why = ck_file_slurp(&text, &len, path);
+    if (why) {
+        diag_error(path, "%s; is this a folder that `tacet compile` made?", why);
+        arena_free(a);
+        return 1;
+    }
+    const struct json *plan = json_parse(a, text, len, &line);
+    if (!plan || plan->kind != JSON_OBJECT) {
+        diag_error(path, "not a plan: wrong from line %d on", plan ? 1 : line);
+    } else {
+        bad = 0;
+        if (raw) fwrite(text, 1, len, stdout);
+        else print_plan(plan);
+        if (keys && !raw) print_keys(json_get(plan, "keys"));
+    }
+    free(text);
+    arena_free(a);
+    return bad;
+}

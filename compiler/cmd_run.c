@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// tacet run: the generated programs one after another, as a user would call them, and the result against the plain model.
+#include "cmd.h"
+#include "diag.h"
+#include "folder.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct run {
+    const char *dir, *keys;
+    struct arg_list input, output;
+    int threads;
+    bool quiet, no_compare;
+    struct arena *arena;
+    const char *scratch;
+};
+
+struct command_line {
+    const char *v[2 * ARG_LIST_MAX + 16];
+    size_t n;
+};
+
+static void put(struct command_line *c, const char *word)
+{
+    c->v[c->n++] = word;
+    c->v[c->n] = NULL;
+}
+
+static double file_bytes(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) ? 0 : (double)st.st_size;
+}
+
+/* Runs one program; 0, or -1 after diag_error (the program has said why). */
+static int part(struct run *r, const char *name, struct command_line *c, const char *made)
+{
+    struct child child;
+    char size[32], peak[32];
+    if (r->quiet) put(c, "--quiet");
+    if (child_run(&child, c->v, r->quiet)) return -1;
+    if (child.status) {
+        diag_error(c->v[0], "%s failed", name);
+        return -1;
+    }
+    printf("%-8s %8.3f s  peak memory %s", name, child.seconds, bytes_text(peak, child.peak_bytes));
+    if (made) printf("  %s", bytes_text(size, file_bytes(made)));
+    printf("\n");
+    fflush(stdout);
+    return 0;
+}
+
+static struct command_line begin(struct run *r, const char *program, const char *verb, const char *keys)
+{
+    struct command_line c = {.n = 0};
+    put(&c, arena_printf(r->arena, "%s/%s", r->dir, program));
+    put(&c, verb);
+    put(&c, "--keys");
+    put(&c, keys);
+    return c;
+}
+
+static void option(struct command_line *c, const char *name, const char *value)
+{
+    put(c, name);
+    put(c, value);
+}
+
+/* Output k decrypted into `path`, against the plain results. */
+static int compare(struct run *r, const struct samples *s, const struct ir_module *m, uint32_t k, const char *path)
+{
+    struct ir_type t = io_shape(&m->outputs[k]->type, m->output_attrs[k]);
+    int64_t width = ir_type_numel(&t);
+    struct ck_npy a;
+    const char *why = ck_array_read(&a, path, NULL);
+    if (why) {
+        diag_error(path, "%s", why);
+        return -1;
+    }
+    const char *name = ir_get_string(m->output_attrs[k], "name", "output");
+    if (ir_get_string(m->output_attrs[k], "post", NULL)) {
+        printf("%s: %s was applied by the client, not compared\n", name, ir_get_string(m->output_attrs[k], "post", NULL));
+    } else if ((int64_t)ck_npy_numel(&a) != s->rows * width) {
+        printf("%s: %zu values, %lld expected\n", name, ck_npy_numel(&a), (long long)(s->rows * width));
+    } else {
+        double *v = ARENA_ARRAY(r->arena, double, s->rows * width);
+        for (int64_t i = 0; i < s->rows * width; i++) v[i] = ck_npy_at(&a, (size_t)i);
+        struct error_stats e = error_measure(v, s->out[k], s->rows, width);
+        error_print(name, &e);
+    }
+    ck_npy_clear(&a);
+    return 0;
+}
+
+static int run(struct run *r, struct ir_module *m)
+{
+    struct arena *a = r->arena;
+    struct samples s = {0};
+    const char **out = ARENA_ARRAY(a, const char *, m->noutputs + 1);
+    if (samples_load(&s, a, m, "--input", &r->input) || outputs_match(out, m, "--output", &r->output)) return -1;
+    for (uint32_t k = 0; k < m->noutputs; k++)
+        if (!out[k]) out[k] = arena_printf(a, "%s/out%u.npy", r->scratch, k);
+    const char *keys = r->keys ? r->keys : arena_printf(a, "%s/keys", r->scratch);
+    const char *eval = arena_printf(a, "%s/eval.keys", keys), *x = arena_printf(a, "%s/x.ct", r->scratch);
+    const char *y = arena_printf(a, "%s/y.ct", r->scratch), *threads = arena_printf(a, "%d", r->threads);
+    if (access(arena_printf(a, "%s/secret.key", keys), F_OK)) {
+        struct command_line c = begin(r, "client", "keygen", keys);
+        if (part(r, "keygen", &c, eval)) return -1;
+    }
+    struct command_line c = begin(r, "client", "encrypt", keys);
+    for (size_t i = 0; i < r->input.n; i++) option(&c, "--input", r->input.v[i]);
+    option(&c, "--output", x);
+    if (part(r, "encrypt", &c, x)) return -1;
+    c = begin(r, "server", "run", eval);
+    option(&c, "--input", x);
+    option(&c, "--output", y);
+    if (r->threads) option(&c, "--threads", threads);
+    if (part(r, "server", &c, y)) return -1;
+    c = begin(r, "client", "decrypt", keys);
+    option(&c, "--input", y);
+    for (uint32_t k = 0; k < m->noutputs; k++)
+        option(&c, "--output", m->noutputs == 1 ? out[k]
+               : arena_printf(a, "%s=%s", ir_get_string(m->output_attrs[k], "name", ""), out[k]));
+    if (part(r, "decrypt", &c, NULL)) return -1;
+    printf("%lld sample%s\n", (long long)s.rows, s.rows == 1 ? "" : "s");
+    if (r->no_compare) return 0;
+    if (samples_interp(&s, a, m, NULL, "plain model")) return -1;
+    for (uint32_t k = 0; k < m->noutputs; k++)
+        if (compare(r, &s, m, k, out[k])) return -1;
+    return 0;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct run r = {0};
+    const struct arg_spec specs[] = {
+        {"--input", 'i', "[NAME=]FILE", "samples (.npy, .npz, .pb), the first axis may be a batch; repeat for several inputs",
+         .list = &r.input},
+        {"--output", 'o', "[NAME=]FILE", "where results go (.npy); repeat for several outputs", .list = &r.output},
+        {"--keys", 0, "DIR", "use the keys in DIR, or make them there; otherwise they are made anew and thrown away", .string = &r.keys},
+        {"--threads", 0, "T", "threads of the server", .count = &r.threads},
+        {"--no-compare", 0, NULL, "leave out the comparison with the plain model", .flag = &r.no_compare},
+        {"--quiet", 'q', NULL, "no progress", .flag = &r.quiet},
+        {.name = NULL},
+    };
+    const struct arg_command cmd = {"run", "DIR --input X.npy [--output Y.npy] [options]",
+        "Runs key generation, encryption, the server and decryption of a compiled folder, each as its own process, with time and peak memory.",
+        "The results are compared with the model on plain numbers.", 1, 1, specs};
+    struct arg_list dir;
+    enum args_result res = args_parse(&cmd, argc, argv, &dir);
+    if (res != ARGS_OK) return res == ARGS_ERROR;
+    if (!r.input.n) {
+        diag_error("run", "no input: --input FILE");
+        return 1;
+    }
+    diag_set_quiet(r.quiet);
+    progress_quiet(r.quiet);
+    r.arena = arena_new();
+    r.dir = strchr(dir.v[0], '/') ? dir.v[0] : arena_printf(r.arena, "./%s", dir.v[0]);
+    int bad = 1;
+    if (access(arena_printf(r.arena, "%s/server", r.dir), X_OK) || access(arena_printf(r.arena, "%s/client", r.dir), X_OK)) {
+        diag_error(r.dir, "holds no built programs: `tacet compile` it without --no-build, or run ninja there");
+    } else {
+        struct ir_module *m = ir_load(arena_printf(r.arena, "%s/model.ir", r.dir));
+        char *scratch = m ? folder_scratch(r.arena, "tacet-run") : NULL;
+        r.scratch = scratch;
+        if (scratch) {
+            bad = run(&r, m) != 0;
+            folder_end(r.arena, scratch, scratch, false);
+        }
+        if (m) ir_module_free(m);
+    }
+    arena_free(r.arena);
+    return bad;
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole batches through a module, results to files, and how far two results lie apart.
+#include "cmd.h"
+#include "diag.h"
+#include "layout.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct layout layout_of(const struct ir_attr *attrs)
+{
+    struct layout l;
+    const char *text = ir_get_string(attrs, "layout", "");
+    ICE_IF(layout_parse(&l, text), "layout \"%s\" does not parse", text);
+    return l;
+}
+
+static int64_t output_numel(const struct ir_module *m, uint32_t k)
+{
+    struct ir_type t = io_shape(&m->outputs[k]->type, m->output_attrs[k]);
+    return ir_type_numel(&t);
+}
+
+int samples_load(struct samples *s, struct arena *a, const struct ir_module *m, const char *option, const struct arg_list *texts)
+{
+    uint32_t nin = ir_input_count(m);
+    const char **path = ARENA_ARRAY(a, const char *, nin + 1);
+    *s = (struct samples){.nin = nin, .nout = m->noutputs};
+    s->in = ARENA_ARRAY(a, double *, nin + 1);
+    s->out = ARENA_ARRAY(a, double *, s->nout + 1);
+    if (inputs_match(path, m, option, texts)) return -1;
+    for (uint32_t i = 0; i < nin; i++) {
+        const struct ir_inst *x = ir_input(m, i);
+        struct ir_type t = io_shape(&x->type, x->attrs);
+        int64_t rows;
+        if (samples_read(&s->in[i], &rows, a, option, path[i], t.rank, t.dim)) return -1;
+        if (i && rows != s->rows) {
+            diag_error(option, "%s has %lld samples, %s has %lld", path[i], (long long)rows, path[0], (long long)s->rows);
+            return -1;
+        }
+        s->rows = rows;
+    }
+    for (uint32_t k = 0; k < s->nout; k++) s->out[k] = ARENA_ARRAY(a, double, s->rows * output_numel(m, k));
+    return 0;
+}
+
+int samples_interp(struct samples *s, struct arena *arena, struct ir_module *m, const struct ir_run *run, const char *label)
+{
+    bool packed = m->dialect != IR_TENSOR;
+    const double **in = ARENA_ARRAY(arena, const double *, s->nin + 1);
+    double **slots = ARENA_ARRAY(arena, double *, s->nin + 1), **out = ARENA_ARRAY(arena, double *, s->nout + 1);
+    for (uint32_t i = 0; packed && i < s->nin; i++) slots[i] = ARENA_ARRAY(arena, double, ir_type_numel(&ir_input(m, i)->type));
+    for (uint32_t k = 0; packed && k < s->nout; k++) out[k] = ARENA_ARRAY(arena, double, ir_type_numel(&m->outputs[k]->type));
+    for (int64_t r = 0; r < s->rows; r++) {
+        progress(label, (size_t)r, (size_t)s->rows);
+        for (uint32_t i = 0; i < s->nin; i++) {
+            const struct ir_inst *x = ir_input(m, i);
+            struct ir_type t = io_shape(&x->type, x->attrs);
+            in[i] = s->in[i] + r * ir_type_numel(&t);
+            if (!packed) continue;
+            struct layout l = layout_of(x->attrs);
+            layout_pack(slots[i], &l, in[i]);
+            in[i] = slots[i];
+        }
+        for (uint32_t k = 0; !packed && k < s->nout; k++) out[k] = s->out[k] + r * output_numel(m, k);
+        if (ir_interp(m, in, out, run)) return -1;
+        for (uint32_t k = 0; packed && k < s->nout; k++) {
+            struct layout l = layout_of(m->output_attrs[k]);
+            layout_unpack(s->out[k] + r * output_numel(m, k), &l, out[k]);
+        }
+    }
+    progress(label, 1, 1);
+    return 0;
+}
+
+int samples_write(const struct samples *s, const struct ir_module *m, uint32_t k, const char *path)
+{
+    struct ir_type t = io_shape(&m->outputs[k]->type, m->output_attrs[k]);
+    struct ck_npy a = {.type = CK_NPY_F8, .rank = t.rank ? t.rank : 1, .data = s->out[k]};
+    for (uint32_t d = 0; d < t.rank; d++) a.dim[d] = t.dim[d];
+    a.dim[0] = s->rows * (t.rank ? t.dim[0] : 1);
+    const char *why = ck_npy_write(path, &a);
+    if (why) diag_error("--output", "%s: %s", path, why);
+    return why ? -1 : 0;
+}
+
+int outputs_match(const char **path, const struct ir_module *m, const char *option, const struct arg_list *texts)
+{
+    uint32_t unnamed = 0;
+    for (uint32_t k = 0; k < m->noutputs; k++) path[k] = NULL;
+    for (size_t t = 0; t < texts->n; t++) {
+        const char *text = texts->v[t], *eq = strchr(text, '=');
+        uint32_t k = m->noutputs;
+        if (eq)
+            for (k = 0; k < m->noutputs; k++) {
+                const char *name = ir_get_string(m->output_attrs[k], "name", "");
+                if (strlen(name) == (size_t)(eq - text) && !strncmp(name, text, (size_t)(eq - text))) break;
+            }
+        if (k < m->noutputs) {
+            path[k] = eq + 1;
+            continue;
+        }
+        while (unnamed < m->noutputs && path[unnamed]) unnamed++;
+        if (unnamed == m->noutputs) {
+            diag_error(option, "\"%s\": the model has %u output%s", text, m->noutputs, m->noutputs == 1 ? "" : "s");
+            return -1;
+        }
+        path[unnamed] = text;
+    }
+    return 0;
+}
+
+static int64_t top(const double *v, int64_t n)
+{
+    int64_t best = 0;
+    for (int64_t i = 1; i < n; i++)
+        if (v[i] > v[best]) best = i;
+    return best;
+}
+
+struct error_stats error_measure(const double *got, const double *plain, int64_t rows, int64_t width)
+{
+    struct error_stats e = {.rows = rows};
+    double lo = INFINITY, hi = -INFINITY, sum = 0;
+    for (int64_t i = 0; i < rows * width; i++) {
+        double d = fabs(got[i] - plain[i]);
+        if (!(d <= e.max)) e.max = d;           // NaN counts
+        sum += d;
+        lo = fmin(lo, plain[i]);
+        hi = fmax(hi, plain[i]);
+    }
+    for (int64_t r = 0; r < rows; r++) e.same_top += top(got + r * width, width) == top(plain + r * width, width);
+    e.mean = rows ? sum / (double)(rows * width) : 0;
+    e.range = rows ? hi - lo : 0;
+    return e;
+}
+
+void error_print(const char *what, const struct error_stats *e)
+{
+    printf("%s: largest error %.3g, mean %.3g, range of the plain values %.4g", what, e->max, e->mean, e->range);
+    if (e->range > 0) printf(" (ratio %.2g)", e->max / e->range);
+    printf("; top-1 equal in %lld of %lld\n", (long long)e->same_top, (long long)e->rows);
+}
