@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plaintexts of the weights file, transformed on use: small integers in the subring of the slots become residues, are transformed at
+// size 2n and spread over the N positions of the ring.
+#include "plain.h"
+
+enum ck_err ck_plain_open(struct ck_plain *out, const struct ck_context *ctx, const struct ck_weights *w,
+                          const struct ck_pt_ref *ref)
+{
+    const size_t count = (size_t)2 << ctx->par.log_slots;
+    if (!w) return CK_EMATCH;
+    if ((ref->width != 2 && ref->width != 4) || ref->offset % ref->width) return CK_EFORMAT;
+    const size_t bytes = count * ref->width;
+    if (bytes > w->size || ref->offset > w->size - bytes) return CK_EFORMAT;
+    const uint8_t *at = w->data + ref->offset;
+    if ((uintptr_t)at % ref->width) return CK_EFORMAT;
+    *out = (struct ck_plain){.shift = ref->shift};
+    if (ref->width == 2) out->c16 = (const int16_t *)(const void *)at;
+    else out->c32 = (const int32_t *)(const void *)at;
+    return CK_OK;
+}
+
+size_t ck_plain_scratch(const struct ck_context *ctx)
+{
+    // the spread values, the subring's values, the widened coefficients
+    return ctx->n + ((size_t)3 << ctx->par.log_slots) + 8;
+}
+
+const uint64_t *ck_plain_limb(const struct ck_plain *p, const struct ck_context *ctx, uint32_t prime, uint64_t *scratch)
+{
+    const size_t n = (size_t)1 << ctx->par.log_slots;
+    const bool full = 2 * n == ctx->n;
+    uint64_t *wide = scratch, *sub = full ? wide : scratch + ctx->n;
+    const int32_t *c = p->c32;
+    if (p->c16) {
+        int32_t *widened = (int32_t *)(scratch + ctx->n + 2 * n);
+        for (size_t i = 0; i < 2 * n; i++) widened[i] = p->c16[i];
+        c = widened;
+    }
+    ctx->k->from_i32(sub, c, p->shift, 2 * n, &ctx->mod[prime]);
+    ctx->k->ntt(sub, ck_sub_ntt(ctx, prime));
+    if (!full) ctx->k->spread(wide, ctx->logn, sub, ctx->par.log_slots + 1);
+    return wide;
+}
