@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// vec and ckks operations on bundles of slot vectors. Level and scale do not change a value; bootstrapping's four parts are the
+// identity up to the error that the noise model adds.
+#include "diag.h"
+#include "interp.h"
+#include <stdlib.h>
+#include <string.h>
+
+// y[s] += x[(s + k) mod n] for every vector, x a copy of y before.
+static void fold(double *y, double *tmp, uint32_t count, uint32_t n, int64_t k)
+{
+    uint32_t r = (uint32_t)(((k % n) + n) % n);
+    for (uint32_t c = 0; c < count; c++, y += n) {
+        memcpy(tmp, y, n * sizeof *y);
+        for (uint32_t s = 0; s < n; s++) y[s] += tmp[(s + r) & (n - 1)];
+    }
+}
+
+static void linear(struct interp *in, const struct ir_inst *i, double *out)
+{
+    struct ir_csr a = ir_csr_find(in->m, ir_get_string(i->attrs, "mat", ""));
+    const struct ir_attr *amounts = ir_attr_find(i->attrs, "fold");
+    int64_t numel = ir_type_numel(&i->type);
+    interp_csr(out, &a, interp_arg(in, i, 0));
+    double *tmp = ARENA_ARRAY(in->arena, double, i->type.n);
+    for (size_t k = 0; amounts && k < amounts->ints.n; k++) fold(out, tmp, i->type.count, i->type.n, amounts->ints.v[k]);
+    const double *bias = interp_const(in, i, "bias");
+    for (int64_t k = 0; bias && k < numel; k++) out[k] += bias[k];
+}
+
+void interp_slots(struct interp *in, const struct ir_inst *i, double *out)
+{
+    int64_t numel = ir_type_numel(&i->type);
+    uint32_t n = i->type.n;
+    const double *a = i->nargs > 0 ? interp_arg(in, i, 0) : NULL, *b = i->nargs > 1 ? interp_arg(in, i, 1) : NULL;
+    switch (i->op) {
+    case IR_VEC_linear:
+    case IR_CKKS_linear: linear(in, i, out); break;
+    case IR_VEC_add:
+    case IR_CKKS_add:
+        for (int64_t k = 0; k < numel; k++) out[k] = a[k] + b[k];
+        break;
+    case IR_VEC_sub:
+    case IR_CKKS_sub:
+        for (int64_t k = 0; k < numel; k++) out[k] = a[k] - b[k];
+        break;
+    case IR_VEC_mul:
+    case IR_CKKS_mul:
+        for (int64_t k = 0; k < numel; k++) out[k] = a[k] * b[k];
+        break;
+    case IR_VEC_mulc:
+    case IR_CKKS_mulc: {
+        double c = ir_get_float(i->attrs, "value", 1);
+        for (int64_t k = 0; k < numel; k++) out[k] = a[k] * c;
+        break;
+    }
+    case IR_VEC_addc:
+    case IR_CKKS_addc: {
+        const double *c = interp_const(in, i, "value");
+        for (int64_t k = 0; k < numel; k++) out[k] = a[k] + c[k];
+        break;
+    }
+    case IR_VEC_poly:
+    case IR_CKKS_poly: {
+        const double *c = interp_const(in, i, "coeffs");
+        int64_t terms = ir_const_numel(ir_const_find(in->m, ir_get_string(i->attrs, "coeffs", "")));
+        for (int64_t k = 0; k < numel; k++) out[k] = interp_chebyshev(c, terms, a[k]);
+        break;
+    }
+    case IR_CKKS_rot: {
+        int64_t r = ir_get_int(i->attrs, "k", 0);
+        for (int64_t k = 0; k < numel; k++) out[k] = a[k / n * n + ((k + r) % n + n) % n];
+        break;
+    }
+    case IR_CKKS_relin:
+    case IR_CKKS_rescale:
+    case IR_CKKS_drop:
+    case IR_CKKS_stc:
+    case IR_CKKS_modraise:
+    case IR_CKKS_cts:
+    case IR_CKKS_evalmod: memcpy(out, a, (size_t)numel * sizeof *out); break;
+    default: ICE("no interpreter for %s", ir_op_name(i->op));
+    }
+}
