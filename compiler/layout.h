@@ -3,7 +3,9 @@
 //   "n=1024 period=1024 [16:64 2:1 2:28] [14:56] [14:2]"
 // one bracket per tensor axis (batch axis left out), each a list of extent:stride digits, most significant first; an axis
 // index is split into digits, each adds digit*stride to the global slot; ciphertext = slot / n. `offset=` may be given. The
-// vectors repeat with `period` (period <= n, a power of two): slot s holds what slot s mod period holds. Slots that hold no element
+// vectors repeat with `period` (period <= n, a power of two): slot s holds what slot s mod period holds. With `skew=` d (printed after
+// period when nonzero) copy k is turned by k d inside its period: slot k*period + j holds what slot (j - k d) mod period of copy 0
+// holds, so that a dense matrix reads another part of each copy. Slots that hold no element
 // are zero at inputs; elsewhere their content is undefined unless the layout says `clean`.
 #ifndef TACET_LAYOUT_H
 #define TACET_LAYOUT_H
@@ -17,7 +19,7 @@ struct layout_digit {
 };
 struct layout {
     uint32_t n, period;
-    int64_t offset;
+    int64_t skew, offset;
     bool clean;
     uint32_t rank;
     int64_t dim[IR_MAX_RANK];
