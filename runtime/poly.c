@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+// Chebyshev series by Paterson-Stockmeyer in depth ceil(log2(d+1)), every scale chosen so that the result lands on out_scale exactly.
+//
+// A series p at level u and scale S, not yet rescaled, is either a sum of integers times T_k (where all T_k are at level u or above),
+// or p = q T_h + r with h the largest power of two in it: q is wanted at level u and scale S / scale(T_h), that is, unrescaled at level
+// u+1 and q_{u+1} times that scale; the product and r then meet at level u and scale S. So integers absorb the drift of the scales of
+// T_k, and one relinearisation with merged rescale serves each q. source [PS73], [BMTH21]
+#include "internal.h"
+#include "thread.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MAX_DEGREE = 1023, MAX_LOG = 10 };
+
+struct series {
+    struct ck_eval *ev;
+    const struct ck_context *ctx;
+    uint32_t level;                     // of x
+    uint32_t m;                         // sums of T_k run over k < m
+    uint32_t products;                  // ciphertext products planned
+    bool need[MAX_DEGREE + 1];
+    struct ck_ct t[MAX_DEGREE + 1];     // views; data is NULL until computed
+};
+
+uint32_t ck_poly_depth(uint32_t degree)
+{
+    uint32_t d = 0;
+    while (((uint64_t)1 << d) < (uint64_t)degree + 1) d++;
+    return d;
+}
+
+static uint32_t floor_log2(uint32_t x)
+{
+    return 31 - (uint32_t)__builtin_clz(x);
+}
+
+// Level of T_k: x's less ceil(log2 k).
+static uint32_t basis_level(const struct series *s, uint32_t k)
+{
+    return s->level - (k > 1 ? floor_log2(k - 1) + 1 : 0);
+}
+
+static uint32_t trim(const double *c, uint32_t degree)
+{
+    while (degree && c[degree] == 0) degree--;
+    return degree;
+}
+
+static bool is_sum(const struct series *s, const double *c, uint32_t degree, uint32_t u)
+{
+    if (degree >= s->m) return false;
+    for (uint32_t k = 1; k <= degree; k++)
+        if (c[k] != 0 && basis_level(s, k) < u) return false;
+    return true;
+}
+
+// q (h' = degree - h + 1 coefficients) and r (h) of c = q T_h + r: T_{h+i} = 2 T_h T_i - T_{h-i}.
+static void divide(double *q, double *r, const double *c, uint32_t degree, uint32_t h)
+{
+    memcpy(r, c, h * sizeof *r);
+    q[0] = c[h];
+    for (uint32_t i = 1; i <= degree - h; i++) {
+        q[i] = 2 * c[h + i];
+        r[h - i] -= c[h + i];
+    }
+}
+
+static void need_basis(struct series *s, uint32_t k)
+{
+    if (k <= 1 || s->need[k]) return;
+    s->need[k] = true;
+    s->products++;
+    const uint32_t a = (k & (k - 1)) == 0 ? k / 2 : 1u << floor_log2(k), b = k - a;
+    need_basis(s, a);
+    need_basis(s, b);
+    need_basis(s, a - b);
+}
+
+static void plan(struct series *s, const double *c, uint32_t degree, uint32_t u)
+{
+    degree = trim(c, degree);
+    if (is_sum(s, c, degree, u)) {
+        for (uint32_t k = 1; k <= degree; k++)
+            if (c[k] != 0) need_basis(s, k);
+        return;
+    }
+    const uint32_t h = 1u << floor_log2(degree);
+    double q[MAX_DEGREE / 2 + 2], r[MAX_DEGREE / 2 + 2];
+    divide(q, r, c, degree, h);
+    need_basis(s, h);
+    const uint32_t dq = trim(q, degree - h);
+    if (dq) {
+        s->products++;
+        plan(s, q, dq, u + 1);
+    }
+    plan(s, r, h - 1, u);
+}
+
+// Words of T_k for all k needed; with `words`, places their views there.
+static size_t place(struct series *s, uint32_t degree, uint64_t *words)
+{
+    size_t sum = 0;
+    for (uint32_t k = 2; k <= degree; k++) {
+        if (!s->need[k]) continue;
+        const uint32_t level = basis_level(s, k);
+        if (words) s->t[k] = ck_ct_view(s->ctx, words + sum, level, 1);
+        sum += ck_ct_view_words(s->ctx, level, 1);
+    }
+    return sum;
+}
+
+// The m that needs the fewest products.
+static void choose(struct series *s, const double *c, uint32_t degree, uint32_t u)
+{
+    uint32_t best = 2, fewest = UINT32_MAX;
+    for (uint32_t log = 1; log <= MAX_LOG; log++) {
+        memset(s->need, 0, sizeof s->need);
+        s->products = 0;
+        s->m = 1u << log;
+        plan(s, c, degree, u);
+        if (s->products < fewest) {
+            fewest = s->products;
+            best = s->m;
+        }
+    }
+    memset(s->need, 0, sizeof s->need);
+    s->m = best;
+    plan(s, c, degree, u);
+}
+
+static struct ck_ct take_ct(struct series *s, uint32_t level)
+{
+    struct ck_ct ct = ck_ct_view(s->ctx, ck_scratch_take(&s->ev->scratch, ck_ct_view_words(s->ctx, level, 2)), level, 2);
+    ct.level = level;
+    ct.degree = 1;
+    CK_PARALLEL(s->ctx->threads)
+    for (uint32_t t = 0; t < 3 * (level + 1); t++) memset(ct.data + t * s->ctx->n, 0, s->ctx->n * sizeof *ct.data);
+    return ct;
+}
+
+// out += a b (or 2 a b), at the level of out; out has degree 2 from here on.
+static void add_product(const struct series *s, struct ck_ct *out, const struct ck_ct *a, const struct ck_ct *b,
+                        uint32_t times)
+{
+    const struct ck_context *ctx = s->ctx;
+    const struct ck_kernels *k = ctx->k;
+    const size_t n = ctx->n;
+    out->degree = 2;
+    CK_PARALLEL(ctx->threads)
+    for (uint32_t j = 0; j <= out->level; j++) {
+        const struct ck_mod *mod = &ctx->mod[j];
+        const uint64_t *a0 = ck_ct_poly(a, 0) + j * n, *a1 = ck_ct_poly(a, 1) + j * n;
+        const uint64_t *b0 = ck_ct_poly(b, 0) + j * n, *b1 = ck_ct_poly(b, 1) + j * n;
+        uint64_t *o[3];
+        for (uint32_t i = 0; i < 3; i++) o[i] = ck_ct_poly(out, i) + j * n;
+        k->muladd(o[0], a0, b0, n, mod);
+        k->muladd(o[1], a0, b1, n, mod);
+        k->muladd(o[1], a1, b0, n, mod);
+        k->muladd(o[2], a1, b1, n, mod);
+        for (uint32_t i = 0; times == 2 && i < 3; i++) k->add(o[i], o[i], o[i], n, mod);
+    }
+}
+
+static void add_constant(const struct series *s, struct ck_ct *out, double c)
+{
+    const struct ck_context *ctx = s->ctx;
+    CK_PARALLEL(ctx->threads)
+    for (uint32_t j = 0; j <= out->level; j++) {
+        uint64_t *limb = ck_ct_poly(out, 0) + j * ctx->n;
+        ctx->k->addc(limb, limb, ck_residue(c, &ctx->mod[j]), ctx->n, &ctx->mod[j]);
+    }
+}
+
+// T_k = 2 T_a T_b - T_{a-b}, a + b = k; s->t[k].degree is 0 until it is there.
+static enum ck_err make_basis(struct series *s, uint32_t k)
+{
+    if (s->t[k].degree) return CK_OK;
+    const uint32_t a = (k & (k - 1)) == 0 ? k / 2 : 1u << floor_log2(k), b = k - a;
+    CK_TRY(make_basis(s, a));
+    CK_TRY(make_basis(s, b));
+    if (a != b) CK_TRY(make_basis(s, a - b));
+    const size_t mark = s->ev->scratch.used;
+    struct ck_ct sum = take_ct(s, basis_level(s, k) + 1);
+    sum.scale = s->t[a].scale * s->t[b].scale;
+    add_product(s, &sum, &s->t[a], &s->t[b], 2);
+    if (a == b) add_constant(s, &sum, -sum.scale);
+    else ck_ct_muladd_int(s->ev, &sum, &s->t[a - b], -sum.scale / s->t[a - b].scale);
+    enum ck_err err = ck_relin_opt(s->ev, &s->t[k], &sum, true);
+    s->ev->scratch.used = mark;
+    return err;
+}
+
+// out += series, at the level and scale of out, unrescaled.
+static enum ck_err add_series(struct series *s, struct ck_ct *out, const double *c, uint32_t degree)
+{
+    degree = trim(c, degree);
+    if (is_sum(s, c, degree, out->level)) {
+        for (uint32_t k = 1; k <= degree; k++) {
+            if (c[k] == 0) continue;
+            CK_TRY(make_basis(s, k));
+            ck_ct_muladd_int(s->ev, out, &s->t[k], c[k] * (out->scale / s->t[k].scale));
+        }
+        add_constant(s, out, c[0] * out->scale);
+        return CK_OK;
+    }
+    const uint32_t h = 1u << floor_log2(degree);
+    double q[MAX_DEGREE / 2 + 2], r[MAX_DEGREE / 2 + 2];
+    divide(q, r, c, degree, h);
+    const uint32_t dq = trim(q, degree - h);
+    CK_TRY(make_basis(s, h));
+    const double ratio = out->scale / s->t[h].scale;
+    if (dq == 0) {
+        ck_ct_muladd_int(s->ev, out, &s->t[h], q[0] * ratio);
+    } else {
+        const size_t mark = s->ev->scratch.used;
+        struct ck_ct high = take_ct(s, out->level + 1);
+        high.scale = ratio * (double)s->ctx->par.q[high.level];
+        enum ck_err err = add_series(s, &high, q, dq);
+        if (err == CK_OK) err = ck_relin_opt(s->ev, &high, &high, true);
+        if (err == CK_OK) add_product(s, out, &high, &s->t[h], 1);
+        s->ev->scratch.used = mark;
+        CK_TRY(err);
+    }
+    return add_series(s, out, r, h - 1);
+}
+
+enum ck_err ck_poly_eval(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_poly *p)
+{
+    const struct ck_context *ctx = ev->ctx;
+    if (!in->data || in->logn != ctx->logn) return CK_ESHAPE;
+    if (in->degree != 1) return CK_EDEGREE;
+    if (p->degree > MAX_DEGREE) return CK_ERANGE;
+    if (!(in->scale > 0) || !(p->out_scale > 0) || !isfinite(p->out_scale)) return CK_ESCALE;
+    for (uint32_t k = 0; k <= p->degree; k++)
+        if (!isfinite(p->c[k])) return CK_ERANGE;
+    const uint32_t depth = ck_poly_depth(p->degree);
+    if (in->level >= ctx->par.nq || in->level < depth) return CK_ELEVEL;
+    const uint32_t end = in->level - depth;
+    if (!out->data || out->logn != ctx->logn || out->max_level < end || out->max_degree < 1) return CK_ESHAPE;
+
+    // A series with zeros at its end needs less depth: start lower.
+    const uint32_t degree = trim(p->c, p->degree), used = ck_poly_depth(degree);
+    struct series s = {.ev = ev, .ctx = ctx, .level = end + used};
+    s.t[1] = *in;
+    s.t[1].level = s.level;
+    if (degree == 0) {
+        CK_TRY(ck_ct_shape(out, ctx, end, 1));
+        for (uint32_t i = 0; i < 2; i++) memset(ck_ct_poly(out, i), 0, (end + 1) * ctx->n * sizeof(uint64_t));
+        out->scale = p->out_scale;
+        add_constant(&s, out, p->c[0] * p->out_scale);
+        return CK_OK;
+    }
+    choose(&s, p->c, degree, end + 1);
+    size_t words = place(&s, degree, NULL) + (size_t)(used + 2) * (ck_ct_view_words(ctx, s.level, 2) + 8);
+    words += ((size_t)ctx->threads + 3) * ctx->n;
+    const struct ck_key *key = ck_evk_find(ev->evk, 0, s.level);
+    if (s.products && !key) return CK_EKEY;
+    for (uint32_t i = 0; s.products && i < ev->evk->ngadget; i++) {
+        const struct ck_gadget *g = &ev->evk->gadget[i];
+        const uint32_t level = g->max_level < s.level ? g->max_level : s.level;
+        words += ck_keyswitch_scratch(ctx, g, level) + (size_t)2 * (level + 1 + g->np) * ctx->n + 16;
+    }
+    CK_TRY(ck_scratch_reserve(ev, words));
+    const size_t mark = ev->scratch.used;
+    place(&s, degree, ck_scratch_take(&ev->scratch, place(&s, degree, NULL)));
+    struct ck_ct sum = take_ct(&s, end + 1);
+    sum.scale = p->out_scale * (double)ctx->par.q[end + 1];
+    enum ck_err err = add_series(&s, &sum, p->c, degree);
+    if (err == CK_OK) err = ck_relin_opt(ev, out, &sum, true);
+    if (err == CK_OK) out->scale = p->out_scale;
+    ev->scratch.used = mark;
+    return err;
+}
