@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verifier: structure, operand counts, attribute kinds and named constants for every operation; then the rules of its dialect.
+// Whatever passes may be interpreted and compiled without further checks.
+#include "verify.h"
+#include "diag.h"
+#include <math.h>
+#include <string.h>
+
+static const struct {
+    uint8_t min, max;
+} arity[] = {
+#define OP(d, name, min, max, summary) {min, max},
+#include "ops.def"
+#undef OP
+};
+
+// Attributes of each operation: kind letters i f s @ (symbol) I (ints) F (floats), '!' when required.
+static const struct {
+    enum ir_op op;
+    const char *attrs;
+} schema[] = {
+    {IR_TENSOR_input, "name=s! shape=I"},
+    {IR_TENSOR_conv, "weight=@! bias=@ strides=I pads=I dilations=I groups=i"},
+    {IR_TENSOR_gemm, "weight=@! bias=@"},
+    {IR_TENSOR_batchnorm, "scale=@! shift=@!"},
+    {IR_TENSOR_avgpool, "kernel=I! strides=I pads=I count_include_pad=i"},
+    {IR_TENSOR_maxpool, "kernel=I! strides=I pads=I"},
+    {IR_TENSOR_reduce, "axes=I keepdims=i mode=s"},
+    {IR_TENSOR_transpose, "perm=I!"},
+    {IR_TENSOR_slice, "axes=I starts=I! ends=I steps=I"},
+    {IR_TENSOR_pad, "pads=I! value=f"},
+    {IR_TENSOR_gather, "axis=i indices=@!"},
+    {IR_TENSOR_concat, "axis=i"},
+    {IR_TENSOR_addc, "value=@!"},
+    {IR_TENSOR_mulc, "value=@!"},
+    {IR_TENSOR_pow, "exponent=i!"},
+    {IR_TENSOR_act, "fn=s! alpha=f beta=f lo=f hi=f approximate=s"},
+    {IR_TENSOR_poly, "coeffs=@! half=f mid=f"},
+    {IR_TENSOR_affine, "mat=@! bias=@"},
+    {IR_VEC_input, "name=s! shape=I layout=s"},
+    {IR_VEC_linear, "mat=@! bias=@ fold=I baby=I giant=I"},
+    {IR_VEC_mulc, "value=f!"},
+    {IR_VEC_addc, "value=@!"},
+    {IR_VEC_poly, "coeffs=@!"},
+    {IR_CKKS_input, "name=s! shape=I layout=s"},
+    {IR_CKKS_linear, "mat=@! bias=@ fold=I baby=I! giant=I!"},
+    {IR_CKKS_rot, "k=i!"},
+    {IR_CKKS_mulc, "value=f!"},
+    {IR_CKKS_addc, "value=@!"},
+    {IR_CKKS_poly, "coeffs=@!"},
+};
+
+static char kind_letter(enum ir_attr_kind k)
+{
+    return "ifs@IF"[k];
+}
+
+const struct ir_const *verify_const(const struct ir_module *m, const struct ir_inst *i, const char *key)
+{
+    const char *name = ir_get_string(i->attrs, key, NULL);
+    return name ? ir_const_find(m, name) : NULL;
+}
+
+// Checks one "key=k" or "key=k!" of a schema line; moves *p behind it.
+static const char *check_attr(const struct ir_module *m, const struct ir_inst *i, const char **p)
+{
+    size_t n = strcspn(*p, "=");
+    char key[32] = "", kind = (*p)[n + 1];
+    bool required = (*p)[n + 2] == '!';
+    memcpy(key, *p, n);
+    *p += n + 2 + required;
+    while (**p == ' ') ++*p;
+    const struct ir_attr *a = ir_attr_find(i->attrs, key);
+    if (!a) return required ? arena_printf(m->arena, "attribute '%s' is missing", key) : NULL;
+    if (kind_letter(a->kind) != kind) return arena_printf(m->arena, "attribute '%s' has the wrong kind", key);
+    if (a->kind == IR_FLOAT && isnan(a->f)) return arena_printf(m->arena, "attribute '%s' is not a number", key);
+    if (kind == '@' && strcmp(key, "mat") && !ir_const_find(m, a->s))
+        return arena_printf(m->arena, "there is no constant '%s'", a->s);
+    return NULL;
+}
+
+static const char *check_schema(const struct ir_module *m, const struct ir_inst *i)
+{
+    const struct ir_attr *node = ir_attr_find(i->attrs, "node");
+    if (node && node->kind != IR_STRING) return "attribute 'node' has the wrong kind";
+    for (size_t s = 0; s < sizeof schema / sizeof *schema; s++) {
+        if (schema[s].op != i->op) continue;
+        for (const char *p = schema[s].attrs; *p;) {
+            const char *wrong = check_attr(m, i, &p);
+            if (wrong) return wrong;
+        }
+    }
+    return NULL;
+}
+
+static const char *check_type(const struct ir_module *m, const struct ir_type *t)
+{
+    if (t->kind != m->dialect) return "the type is of another dialect";
+    if (t->kind == IR_TENSOR) {
+        int64_t n = 1;
+        for (uint32_t d = 0; d < t->rank; d++) {
+            if (t->dim[d] < 1 || t->dim[d] > INT64_C(1) << 31) return "a dimension is not in 1..2^31";
+            if ((n *= t->dim[d]) > INT64_C(1) << 31) return "more than 2^31 elements";
+        }
+        return NULL;
+    }
+    if (t->n < 1 || t->n > 1u << 16 || t->n & (t->n - 1)) return "the number of slots is not a power of two in 1..65536";
+    if (t->count < 1 || t->count > 4096) return "a bundle has 1..4096 vectors";
+    if (t->kind == IR_VEC) return NULL;
+    if (t->level < 0 || t->level > 255) return "the level is not in 0..255";
+    if (t->degree < 1 || t->degree > 2) return "the degree is 1 or 2";
+    if (!(t->scale >= 0 && t->scale <= 0x1p1000)) return "the scale is negative or too large";
+    return NULL;
+}
+
+const char *verify_csr(const struct ir_module *m, const char *name, int64_t rows, int64_t cols)
+{
+    static const char *const suffix[] = {"dim", "ptr", "col", "val"};
+    static const enum ir_dtype dtype[] = {IR_I64, IR_I64, IR_I32, IR_F64};
+    const struct ir_const *part[4];
+    for (int k = 0; k < 4; k++) {
+        const char *full = arena_printf(m->arena, "%s.%s", name, suffix[k]);
+        part[k] = ir_const_find(m, full);
+        if (!part[k] || part[k]->rank != 1 || part[k]->dtype != dtype[k])
+            return arena_printf(m->arena, "sparse matrix '%s' lacks a proper part '%s'", name, full);
+    }
+    const int64_t *dim = part[0]->data, *ptr = part[1]->data;
+    const int32_t *col = part[2]->data;
+    if (part[0]->dim[0] != 2 || dim[0] != rows || dim[1] != cols)
+        return arena_printf(m->arena, "sparse matrix '%s' is not %lld x %lld", name, (long long)rows, (long long)cols);
+    int64_t nnz = part[2]->dim[0];
+    if (part[1]->dim[0] != rows + 1 || part[3]->dim[0] != nnz || ptr[0] != 0 || ptr[rows] != nnz)
+        return arena_printf(m->arena, "sparse matrix '%s' has parts of unequal lengths", name);
+    for (int64_t r = 0; r < rows; r++) {
+        if (ptr[r + 1] < ptr[r] || ptr[r + 1] > nnz) return arena_printf(m->arena, "sparse matrix '%s': bad row %lld", name, (long long)r);
+        for (int64_t k = ptr[r]; k < ptr[r + 1]; k++)
+            if (col[k] < 0 || col[k] >= cols || (k > ptr[r] && col[k] <= col[k - 1]))
+                return arena_printf(m->arena, "sparse matrix '%s': bad column in row %lld", name, (long long)r);
+    }
+    return NULL;
+}
+
+static const char *check(const struct ir_module *m, const struct ir_inst *i)
+{
+    if (ir_op_dialect(i->op) != m->dialect) return "the operation is of another dialect than the module";
+    if (i->nargs < arity[i->op].min || i->nargs > arity[i->op].max) return "wrong number of operands";
+    for (uint32_t k = 0; k < i->nargs; k++)
+        if (i->args[k]->id >= i->id) return "an operand is used before it is defined";
+    const char *wrong = check_type(m, &i->type);
+    if (!wrong) wrong = check_schema(m, i);
+    if (!wrong) wrong = m->dialect == IR_TENSOR ? verify_tensor(m, i) : verify_slots(m, i);
+    return wrong;
+}
+
+static bool is_input(const struct ir_inst *i)
+{
+    return i->op == IR_TENSOR_input || i->op == IR_VEC_input || i->op == IR_CKKS_input;
+}
+
+int ir_verify(struct ir_module *m)
+{
+    ir_renumber(m);
+    if (!m->first || !m->noutputs) {
+        diag_error(m->name, "the module has no %s", m->first ? "output" : "instruction");
+        return -1;
+    }
+    for (const struct ir_inst *i = m->first; i; i = i->next) {
+        const char *wrong = check(m, i);
+        if (!wrong && is_input(i) && i->prev && !is_input(i->prev)) wrong = "an input stands after another instruction";
+        if (!wrong) continue;
+        const char *node = ir_attr_find(i->attrs, "node") ? ir_get_string(i->attrs, "node", "") : "";
+        diag_error(m->name, "%%%u = %s%s%s%s: %s", i->id, ir_op_name(i->op), *node ? " (node \"" : "", node,
+                   *node ? "\")" : "", wrong);
+        return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rules of the vec and ckks dialects: equal bundles, levels, scales and degrees; what each operation does to them.
+#include "verify.h"
+#include <math.h>
+#include <string.h>
+
+static bool near(double a, double b)
+{
+    return a == 0 || b == 0 || fabs(a - b) <= 0x1p-40 * fabs(b);     // 0: not yet assigned
+}
+
+// Prime q_level as a double, 0 when the module has no parameters yet.
+static double prime(const struct ir_module *m, int32_t level)
+{
+    const struct ir_attr *q = ir_attr_find(m->attrs, "q");
+    return q && q->kind == IR_INTS && (size_t)level < q->ints.n ? (double)q->ints.v[level] : 0;
+}
+
+static bool listed(const struct ir_attr *a, int64_t d, int64_t n)
+{
+    for (size_t k = 0; k < a->ints.n; k++)
+        if ((a->ints.v[k] % n + n) % n == d) return true;
+    return false;
+}
+
+// Is every diagonal that the matrix uses the sum of a baby and a giant step?
+static const char *plan(const struct ir_module *m, const struct ir_inst *i)
+{
+    const struct ir_attr *baby = ir_attr_find(i->attrs, "baby"), *giant = ir_attr_find(i->attrs, "giant");
+    struct ir_csr a = ir_csr_find(m, ir_get_string(i->attrs, "mat", ""));
+    int64_t n = i->type.n;
+    uint8_t *seen = arena_alloc(m->arena, (size_t)n);
+    for (int64_t r = 0; r < a.rows; r++)
+        for (int64_t k = a.ptr[r]; k < a.ptr[r + 1]; k++) seen[(a.col[k] % n - r % n + n) % n] = 1;
+    for (int64_t d = 0; d < n; d++) {
+        bool found = !seen[d];
+        for (size_t g = 0; g < giant->ints.n && !found; g++) found = listed(baby, ((d - giant->ints.v[g]) % n + n) % n, n);
+        if (!found) return arena_printf(m->arena, "diagonal %lld is not a baby plus a giant step", (long long)d);
+    }
+    return NULL;
+}
+
+static const char *linear(const struct ir_module *m, const struct ir_inst *i)
+{
+    const struct ir_type *in = &i->args[0]->type, *out = &i->type;
+    const struct ir_const *bias = verify_const(m, i, "bias");
+    if (in->n != out->n) return "the number of slots changes";
+    const char *wrong = verify_csr(m, ir_get_string(i->attrs, "mat", ""), ir_type_numel(out), ir_type_numel(in));
+    if (wrong) return wrong;
+    if (bias && (bias->dtype != IR_F64 || ir_const_numel(bias) != ir_type_numel(out))) return "the bias does not fill the result";
+    return i->op == IR_CKKS_linear ? plan(m, i) : NULL;
+}
+
+static const char *operands(const struct ir_inst *i)
+{
+    for (uint32_t k = 0; k < i->nargs; k++)
+        if (i->args[k]->type.n != i->type.n || i->args[k]->type.count != i->type.count)
+            return "the operands' bundles differ from the result's";
+    return NULL;
+}
+
+static const char *constants(const struct ir_module *m, const struct ir_inst *i)
+{
+    const struct ir_const *c;
+    if (i->op == IR_VEC_addc || i->op == IR_CKKS_addc) {
+        c = verify_const(m, i, "value");
+        if (c->dtype != IR_F64 || ir_const_numel(c) != ir_type_numel(&i->type)) return "the constant does not fill the result";
+    }
+    if (i->op == IR_VEC_poly || i->op == IR_CKKS_poly) {
+        c = verify_const(m, i, "coeffs");
+        if (c->dtype != IR_F64 || ir_const_numel(c) < 1 || ir_const_numel(c) > 4096) return "coeffs is not 1..4096 doubles";
+    }
+    return NULL;
+}
+
+static int32_t poly_levels(const struct ir_module *m, const struct ir_inst *i)
+{
+    int32_t depth = 0;
+    for (int64_t terms = ir_const_numel(verify_const(m, i, "coeffs")); (INT64_C(1) << depth) < terms; depth++) {}
+    return depth;
+}
+
+// Levels, scales and degrees.
+static const char *ckks(const struct ir_module *m, const struct ir_inst *i)
+{
+    if (i->op == IR_CKKS_input) return i->type.degree == 1 ? NULL : "inputs have degree 1";
+    const struct ir_type *a = &i->args[0]->type, *o = &i->type;
+    const struct ir_type *b = i->nargs > 1 ? &i->args[1]->type : a;
+    int32_t used = 0;           // levels
+    uint32_t degree = a->degree;
+    double scale = a->scale;    // of the result; 0: free
+    switch (i->op) {
+    case IR_CKKS_add:
+    case IR_CKKS_sub:
+        if (a->degree != b->degree || !near(a->scale, b->scale)) return "the operands' degrees or scales differ";
+        break;
+    case IR_CKKS_mul:
+        if (a->degree != 1 || b->degree != 1) return "the operands have not degree 1";
+        degree = 2;
+        scale = a->scale * b->scale;
+        break;
+    case IR_CKKS_relin:
+        if (a->degree != 2) return "the operand has not degree 2";
+        degree = 1;
+        break;
+    case IR_CKKS_rescale: {
+        double q = prime(m, a->level);
+        used = 1;
+        scale = q > 0 ? a->scale / q : 0;
+        break;
+    }
+    case IR_CKKS_drop:
+        if (o->level >= a->level) return "the level does not fall";
+        used = a->level - o->level;
+        break;
+    case IR_CKKS_linear:
+    case IR_CKKS_mulc: used = 1, scale = 0; break;
+    case IR_CKKS_poly: used = poly_levels(m, i), scale = 0; break;
+    case IR_CKKS_modraise:
+    case IR_CKKS_cts:
+    case IR_CKKS_evalmod:
+    case IR_CKKS_stc: return a->degree == 1 && o->degree == 1 ? NULL : "bootstrapping works on degree 1";
+    default: break;
+    }
+    bool needs_one = i->op == IR_CKKS_linear || i->op == IR_CKKS_poly || i->op == IR_CKKS_rot;
+    if (needs_one && a->degree != 1) return "the operand has not degree 1";
+    if (i->nargs > 1 && a->level != b->level) return "the operands' levels differ";
+    if (o->degree != degree) return "the result's degree is wrong";
+    if (a->level - used != o->level) return "the result's level is wrong";
+    return near(o->scale, scale) ? NULL : "the result's scale is wrong";
+}
+
+const char *verify_slots(const struct ir_module *m, const struct ir_inst *i)
+{
+    const char *wrong = i->op == IR_VEC_linear || i->op == IR_CKKS_linear ? linear(m, i) : operands(i);
+    if (!wrong) wrong = constants(m, i);
+    return wrong || m->dialect == IR_VEC ? wrong : ckks(m, i);
+}
