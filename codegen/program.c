@@ -15,6 +15,11 @@ const char *program_node(const struct ir_inst *i)
     return node ? node : ir_get_string(i->attrs, "name", "");
 }
 
+const char *program_operator(const struct ir_inst *i)
+{
+    return ir_get_string(i->attrs, "operator", ir_op_name(i->op));
+}
+
 struct layout program_layout(const struct ir_attr *attrs)
 {
     struct layout l;
@@ -71,19 +76,6 @@ static bool starts_step(const struct ir_inst *i)
     }
 }
 
-static struct step step_of(const struct program *p, const struct ir_inst *i)
-{
-    struct step s = {.first = p->nops, .node = program_node(i), .what = ir_op_name(i->op)};
-    for (size_t k = 0; k < p->opt->nnodes; k++) {
-        const struct codegen_node *n = &p->opt->nodes[k];
-        if (strcmp(n->name, s.node)) continue;
-        s.what = n->operator;
-        s.shape = &n->shape;
-        break;
-    }
-    return s;
-}
-
 static int read_ops(struct program *p)
 {
     struct ir_module *m = p->m;
@@ -109,7 +101,8 @@ static int read_ops(struct program *p)
             p->in[in++] = i;
             continue;
         }
-        if (starts_step(i) || !p->nsteps) p->steps[p->nsteps++] = step_of(p, i);
+        if (starts_step(i) || !p->nsteps)
+            p->steps[p->nsteps++] = (struct step){p->nops, 0, program_node(i), program_operator(i)};
         p->steps[p->nsteps - 1].count++;
         p->ops[p->nops] = (struct op){.inst = i, .id = (uint32_t)p->nops};
         p->nops++;
