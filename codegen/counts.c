@@ -33,9 +33,9 @@ static void count_linear(struct op *op)
 }
 
 /* Paterson-Stockmeyer in the Chebyshev basis, depth-optimal: powers T_1..T_{m-1}, T_m, T_2m, ..., then a binary tree of products. */
-static void count_poly(struct op *op)
+static void count_poly(const struct program *p, struct op *op)
 {
-    size_t degree = ir_attr_find(op->inst->attrs, "coeffs")->floats.n - 1;
+    size_t degree = (size_t)ir_const_numel(ir_const_find(p->m, ir_get_string(op->inst->attrs, "coeffs", ""))) - 1;
     uint64_t count = op->inst->type.count, bits = 0;
     while ((size_t)1 << bits < degree + 1) bits++;
     uint64_t low = (bits + 1) / 2, steps = (uint64_t)1 << low, products = steps - 1 + (bits - low);
@@ -56,7 +56,7 @@ void program_count(struct program *p)
         op->counts = (struct counts){.us = ir_get_float(op->inst->attrs, "us", 0)};
         switch (op->inst->op) {
         case IR_CKKS_linear: count_linear(op); break;
-        case IR_CKKS_poly: count_poly(op); break;
+        case IR_CKKS_poly: count_poly(p, op); break;
         case IR_CKKS_add: case IR_CKKS_sub: case IR_CKKS_addc: op->counts.additions = count; break;
         case IR_CKKS_mul: op->counts.ct_products = count; break;
         case IR_CKKS_mulc: op->counts.pt_products = op->counts.rescales = count; break;

@@ -82,12 +82,13 @@ static void table_linear(FILE *f, const struct op *op)
     fprintf(f, "\n    .out_scale = %a,\n};\n", i->type.scale);
 }
 
-static void table_poly(FILE *f, const struct op *op)
+static void table_poly(FILE *f, const struct program *p, const struct op *op)
 {
-    const struct ir_attr *c = list(op->inst, "coeffs");
-    fprintf(f, "static const double poly%u_c[%zu] = {", op->id, c->floats.n);
-    for (size_t k = 0; k < c->floats.n; k++) fprintf(f, "%s%a", !k ? "" : k % 4 ? ", " : ",\n    ", c->floats.v[k]);
-    fprintf(f, "};\nconst struct ck_poly poly%u = {.degree = %zu, .c = poly%u_c, .out_scale = %a};\n", op->id, c->floats.n - 1,
+    const struct ir_const *c = ir_const_find(p->m, ir_get_string(op->inst->attrs, "coeffs", ""));
+    size_t terms = (size_t)ir_const_numel(c);
+    fprintf(f, "static const double poly%u_c[%zu] = {", op->id, terms);
+    for (size_t k = 0; k < terms; k++) fprintf(f, "%s%a", !k ? "" : k % 4 ? ", " : ",\n    ", ir_const_at(c, (int64_t)k));
+    fprintf(f, "};\nconst struct ck_poly poly%u = {.degree = %zu, .c = poly%u_c, .out_scale = %a};\n", op->id, terms - 1,
             op->id, op->inst->type.scale);
 }
 
@@ -95,7 +96,7 @@ static void node_remark(FILE *f, const struct op *op)
 {
     fprintf(f, "\n// ");
     remark(f, program_node(op->inst));
-    fprintf(f, " (%s)\n", ir_op_name(op->inst->op));
+    fprintf(f, " (%s)\n", program_operator(op->inst));
 }
 
 void emit_tables(FILE *f, const struct program *p)
@@ -106,7 +107,7 @@ void emit_tables(FILE *f, const struct program *p)
         const struct op *op = &p->ops[k];
         switch (op->inst->op) {
         case IR_CKKS_linear: node_remark(f, op), table_linear(f, op); break;
-        case IR_CKKS_poly: node_remark(f, op), table_poly(f, op); break;
+        case IR_CKKS_poly: node_remark(f, op), table_poly(f, p, op); break;
         case IR_CKKS_addc: node_remark(f, op), pieces(f, "add", op->id, "", op->plain, op->inst->type.count); break;
         default: break;
         }
@@ -185,9 +186,10 @@ static void emit_op(FILE *f, const struct program *p, const struct op *op)
     }
 }
 
-static void shape_remark(FILE *f, const struct ir_type *t)
+static void shape_remark(FILE *f, const struct ir_inst *i)
 {
-    for (uint32_t k = 0; t && k < t->rank; k++) fprintf(f, "%s%lld", k ? "x" : " ", (long long)t->dim[k]);
+    const struct ir_attr *s = ir_attr_find(i->attrs, "shape");
+    for (size_t k = 0; s && s->kind == IR_INTS && k < s->ints.n; k++) fprintf(f, "%s%lld", k ? "x" : " ", (long long)s->ints.v[k]);
 }
 
 static void emit_step(FILE *f, const struct program *p, size_t k)
@@ -199,7 +201,7 @@ static void emit_step(FILE *f, const struct program *p, size_t k)
     fprintf(f, "\n    // %zu. ", k + 1);
     remark(f, s->node);
     fprintf(f, " (%s)", s->what);
-    shape_remark(f, s->shape);
+    shape_remark(f, first->inst);
     fprintf(f, ": %u ciphertext%s, level %d -> %d", last->inst->type.count, last->inst->type.count == 1 ? "" : "s",
             first->inst->args[0]->type.level, last->inst->type.level);
     if (c.rotations) fprintf(f, ", %llu rotations", (unsigned long long)c.rotations);
@@ -208,16 +210,7 @@ static void emit_step(FILE *f, const struct program *p, size_t k)
     fprintf(f, "\n    CK_TRY(ck_eval_step(ev, %zu, %zu, ", k, p->nsteps);
     quoted(f, *s->node ? s->node : s->what);
     fprintf(f, "));\n");
-    for (size_t o = 0; o < s->count; o++) {
-        const struct ir_inst *i = first[o].inst;
-        if (o + 1 < s->count && i->op == IR_CKKS_relin && first[o + 1].inst->op == IR_CKKS_rescale &&
-            first[o + 1].inst->args[0] == i && ir_count_uses(p->m, i) == 1) {
-            call(f, &first[o + 1], "ck_relin_rescale", arena_printf(p->arena, ", &r[%u]#", reg_of(i->args[0])));
-            o++;
-        } else {
-            emit_op(f, p, &first[o]);
-        }
-    }
+    for (size_t o = 0; o < s->count; o++) emit_op(f, p, &first[o]);
 }
 
 static void params(FILE *f, const struct program *p)

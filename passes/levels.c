@@ -11,6 +11,7 @@
 // the product then gets a multiplication by 1 (one level), which lands on any scale. See scales.c.
 #include "pass.h"
 #include "cheb.h"
+#include "util.h"
 
 #include "../compiler/diag.h"
 
@@ -21,15 +22,14 @@ struct state {
     uint32_t *root;             // by id: union-find over "same scale"
 };
 
-static int op_levels(const struct ir_inst *i)
+static int op_levels(const struct ir_module *m, const struct ir_inst *i)
 {
-    const struct ir_attr *c;
+    size_t degree;
     switch (i->op) {
     case IR_VEC_linear: case IR_VEC_mul: case IR_VEC_mulc: return 1;
     case IR_VEC_poly:
-        c = ir_attr_find(i->attrs, "coeffs");
-        ICE_IF(!c || c->kind != IR_FLOATS || c->floats.n < 2, "vec.poly without coefficients");
-        return cheb_depth(c->floats.n - 1);
+        util_coeffs(m, i, &degree);
+        return cheb_depth(degree);
     default: return 0;
     }
 }
@@ -38,7 +38,7 @@ static void assign_levels(struct state *s)
 {
     for (uint32_t k = 0; k < s->count; k++) s->need[k] = 0;
     for (struct ir_inst *i = s->m->last; i; i = i->prev) {
-        int want = s->need[i->id] + op_levels(i);
+        int want = s->need[i->id] + op_levels(s->m, i);
         for (uint32_t a = 0; a < i->nargs; a++)
             if (s->need[i->args[a]->id] < want) s->need[i->args[a]->id] = want;
     }
@@ -162,7 +162,7 @@ enum pass_res pass_levels(struct pass_ctx *ctx, struct ir_module *m)
         struct ir_inst *arg[2] = {NULL, NULL};
         for (uint32_t a = 0; a < i->nargs; a++) {
             uint32_t id = i->args[a]->id;
-            arg[a] = lowered(m, ctx->scratch, i, map[id], &made[id], s.need[i->id] + op_levels(i));
+            arg[a] = lowered(m, ctx->scratch, i, map[id], &made[id], s.need[i->id] + op_levels(m, i));
         }
         map[i->id] = lower_inst(m, i, arg, s.need[i->id]);
     }

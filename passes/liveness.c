@@ -122,7 +122,7 @@ enum pass_res pass_liveness(struct pass_ctx *ctx, struct ir_module *m)
     double us = 0, weights = 0, scratch = 0, limb = 8.0 * (double)((uint64_t)1 << par.logn);
     for (struct ir_inst *i = m->first; i; i = i->next) {
         if (i->nargs) assign(&s, i);
-        double t = plan_cost(cost, &par, i, ir_get_int(i->attrs, "terms", 0));
+        double t = plan_cost(cost, &par, m, i, ir_get_int(i->attrs, "terms", 0));
         if (i->nargs) ir_set_float(m, &i->attrs, "us", t);
         us += t;
         if (i->op == IR_CKKS_linear) weights += weight_bytes(m, i);

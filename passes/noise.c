@@ -66,14 +66,14 @@ static double error_linear(const struct ir_inst *i, double in, const struct nois
     return hypot(hypot(l->norm * rotated, rounding), noise_rescale(r) / i->type.scale);
 }
 
-static double error_poly(const struct ir_inst *i, double in, const struct noise_ring *r, struct arena *scratch)
+static double error_poly(const struct ir_module *m, const struct ir_inst *i, double in, const struct noise_ring *r, struct arena *scratch)
 {
-    const struct ir_attr *c = ir_attr_find(i->attrs, "coeffs");
-    size_t degree = c->floats.n - 1;
+    size_t degree;
+    const double *c = util_coeffs(m, i, &degree);
     double *d = ARENA_ARRAY(scratch, double, degree + 1), amplify = 1;
-    cheb_derivative(d, c->floats.v, degree);
+    cheb_derivative(d, c, degree);
     // T_k inherits about k times the error of its factors; the sum of |c_k| k bounds what reaches the result.
-    for (size_t k = 1; k <= degree; k++) amplify += fabs(c->floats.v[k]) * (double)k;
+    for (size_t k = 1; k <= degree; k++) amplify += fabs(c[k]) * (double)k;
     double step = 1.5 * noise_rescale(r) / fmin(i->type.scale, i->args[0]->type.scale);
     return hypot(cheb_max_abs(d, degree) * in, amplify * step);
 }
@@ -86,7 +86,7 @@ void noise_propagate(double *err, const struct ir_module *m, const struct noise_
         switch (i->op) {
         case IR_CKKS_input: e = noise_fresh(r) / i->type.scale; break;
         case IR_CKKS_linear: e = error_linear(i, a, r, q[i->args[0]->type.level], &linear[i->id]); break;
-        case IR_CKKS_poly: e = error_poly(i, a, r, scratch); break;
+        case IR_CKKS_poly: e = error_poly(m, i, a, r, scratch); break;
         case IR_CKKS_add: case IR_CKKS_sub: e = i->args[0] == i->args[1] ? 2 * a : hypot(a, b); break;
         case IR_CKKS_mul:
             e = i->args[0] == i->args[1] ? 2 * util_range(i->args[0], 1) * a

@@ -66,7 +66,7 @@ static double program_cost(const struct search *s, const struct choice *c)
     for (uint32_t k = 0; k < par.np; k++) par.p[k] = (uint64_t)exp2(c->p_bits);
     const struct ck_cost *cost = s->opt->cost.t_ntt > 0 ? &s->opt->cost : &ck_cost_default;
     double sum = 0;
-    for (const struct ir_inst *i = s->m->first; i; i = i->next) sum += plan_cost(cost, &par, i, s->terms[i->id]);
+    for (const struct ir_inst *i = s->m->first; i; i = i->next) sum += plan_cost(cost, &par, s->m, i, s->terms[i->id]);
     return sum;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operation counts and predicted time of ckks instructions: sums over the runtime's cost model (runtime/params.h).
 #include "plan.h"
-#include "cheb.h"
+#include "util.h"
 
 #include "../compiler/diag.h"
 #include <math.h>
@@ -68,7 +68,7 @@ static int64_t nonzero(const struct ir_inst *i, const char *key)
     return count;
 }
 
-struct plan_count plan_count(const struct ir_inst *i, int64_t terms)
+struct plan_count plan_count(const struct ir_module *m, const struct ir_inst *i, int64_t terms)
 {
     struct plan_count c = {0};
     int64_t out = i->type.count, in = i->nargs ? i->args[0]->type.count : 0;
@@ -81,7 +81,7 @@ struct plan_count plan_count(const struct ir_inst *i, int64_t terms)
         c.rescales = out;
         break;
     case IR_CKKS_poly:
-        degree = ir_attr_find(i->attrs, "coeffs")->floats.n - 1;
+        util_coeffs(m, i, &degree);
         // Paterson-Stockmeyer: about sqrt(2d) + log2(d) products
         c.relins = c.rescales = (int64_t)(sqrt(2.0 * (double)degree) + log2((double)degree + 1)) * out;
         break;
@@ -93,10 +93,11 @@ struct plan_count plan_count(const struct ir_inst *i, int64_t terms)
     return c;
 }
 
-double plan_cost(const struct ck_cost *cost, const struct ck_params *par, const struct ir_inst *i, int64_t terms)
+double plan_cost(const struct ck_cost *cost, const struct ck_params *par, const struct ir_module *m, const struct ir_inst *i,
+                 int64_t terms)
 {
     if (i->nargs == 0) return 0;
-    struct plan_count c = plan_count(i, terms);
+    struct plan_count c = plan_count(m, i, terms);
     int level = i->args[0]->type.level;
     if (i->op == IR_CKKS_poly) level = (level + i->type.level + 1) / 2;
     uint32_t limbs = (uint32_t)level + 1;
@@ -111,6 +112,7 @@ double plan_cost(const struct ck_cost *cost, const struct ck_params *par, const 
 
 double plan_key_bytes(const struct ck_params *par, uint32_t level)
 {
-    uint32_t limbs = level + 1, digits = (limbs + par->alpha - 1) / par->alpha;
-    return 8.0 * exp2(par->logn) * digits * (limbs + par->np);
+    uint32_t limbs = level + 1, alpha, np;
+    ck_params_gadget(par, limbs, &alpha, &np);
+    return 8.0 * exp2(par->logn) * ((limbs + alpha - 1) / alpha) * (limbs + np);
 }

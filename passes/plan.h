@@ -17,10 +17,11 @@ struct plan_count {
     int64_t hoisted, rotations;         // baby steps; giant steps, folds and single rotations
     int64_t products, relins, rescales; // plaintext products, relinearisations, rescales
 };
-struct plan_count plan_count(const struct ir_inst *, int64_t terms);
+struct plan_count plan_count(const struct ir_module *, const struct ir_inst *, int64_t terms);
 
 /* Microseconds of one instruction on one thread. */
-double plan_cost(const struct ck_cost *, const struct ck_params *, const struct ir_inst *, int64_t terms);
+double plan_cost(const struct ck_cost *, const struct ck_params *, const struct ir_module *, const struct ir_inst *,
+                 int64_t terms);
 
 /* Bytes of one evaluation key cut to `level`, its a-part a seed. */
 double plan_key_bytes(const struct ck_params *, uint32_t level);

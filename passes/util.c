@@ -14,6 +14,21 @@ struct ir_const *util_const(const struct ir_module *m, const struct ir_inst *i, 
     return c;
 }
 
+const double *util_coeffs(const struct ir_module *m, const struct ir_inst *i, size_t *degree)
+{
+    const struct ir_const *c = util_const(m, i, "coeffs");
+    *degree = (size_t)ir_const_numel(c) - 1;
+    return c->data;
+}
+
+void util_set_coeffs(struct ir_module *m, struct ir_inst *i, const double *c, size_t degree)
+{
+    int64_t n = (int64_t)degree + 1;
+    struct ir_const *k = ir_const_add(m, "coeffs", IR_F64, 1, &n);
+    for (int64_t j = 0; j < n; j++) ((double *)k->data)[j] = c[j];
+    ir_set_symbol(m, &i->attrs, "coeffs", k->name);
+}
+
 int64_t util_broadcast(const struct ir_type *type, uint32_t rank, const int64_t *dim, int64_t k)
 {
     int64_t at = 0, step = 1;
@@ -31,7 +46,7 @@ int64_t util_broadcast(const struct ir_type *type, uint32_t rank, const int64_t 
 
 const char *util_where(struct arena *a, const struct ir_inst *i)
 {
-    const char *name = ir_get_string(i->attrs, "name", NULL);
+    const char *name = ir_get_string(i->attrs, "node", NULL);
     return name ? arena_printf(a, "node \"%s\" (%s)", name, ir_op_name(i->op)) : arena_printf(a, "%s", ir_op_name(i->op));
 }
 
