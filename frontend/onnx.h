@@ -48,6 +48,7 @@ int onnx_signature(struct arena *, const char *name, const uint8_t *bytes, size_
 const char *onnx_operators(struct arena *, const char *name, const uint8_t *bytes, size_t len);
 /* "emit", "fold" (constants and shapes only), "post" or NULL (not supported): what the frontend does with an operator. */
 const char *onnx_operator_support(const char *op);
+const char *onnx_operator_table(struct arena *);        // Markdown: every operator of onnx_ops.def with its limits or advice
 
 /* A serialised TensorProto (.pb) as doubles. */
 struct onnx_tensor {

@@ -119,3 +119,15 @@ const char *onnx_operator_support(const char *op)
     const struct onnx_op *o = onnx_op_find(op);
     return !o || o->class == OP_REFUSED ? NULL : o->class == OP_EMIT ? "emit" : o->class == OP_FOLD ? "fold" : "post";
 }
+
+const char *onnx_operator_table(struct arena *a)
+{
+    static const char *const where[] = {"network", "constants", "client", "no"};
+    const char *text = "| operator | where | limits, or what to do instead |\n|---|---|---|\n";
+    for (int class = OP_EMIT; class <= OP_REFUSED; class++)
+        for (const struct onnx_op *o = onnx_op_table; o->name; o++)
+            if ((int)o->class == class)
+                text = arena_printf(a, "%s| %s | %s%s | %s |\n", text, o->name, where[class], o->fold && o->emit ? ", constants" : "",
+                                    o->note);
+    return text;
+}
