@@ -18,6 +18,7 @@ static int plain(struct node *n, const char *fn)
     return in_need_inst(n, 0, &x) ? -1 : out_inst(n, 0, emit_act(n, x, fn));
 }
 
+int op_abs(struct node *n) { return plain(n, "abs"); }
 int op_relu(struct node *n) { return plain(n, "relu"); }
 int op_sigmoid(struct node *n) { return plain(n, "sigmoid"); }
 int op_tanh(struct node *n) { return plain(n, "tanh"); }
@@ -28,9 +29,12 @@ int op_hardswish(struct node *n) { return plain(n, "hardswish"); }
 
 int op_gelu(struct node *n)
 {
+    struct ir_inst *x, *y;
+    if (in_need_inst(n, 0, &x) || !(y = emit_act(n, x, "gelu")))
+        return -1;
     if (attr_is(n, "approximate", "tanh", false))
-        node_note(n, "the tanh approximation is computed as the exact GELU, which differs by at most 5e-4");
-    return plain(n, "gelu");
+        ir_set_string(n->ld->mod, ir_inst_attrs(y), "approximate", "tanh");
+    return out_inst(n, 0, y);
 }
 
 int op_leakyrelu(struct node *n)

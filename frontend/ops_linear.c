@@ -205,6 +205,8 @@ int op_batchnorm(struct node *n)
                               shape_print(n->ld->arena, &s), (long long)c);
     if (attr_int(n, "training_mode", 0))
         return node_error(n, "training mode: its statistics depend on encrypted data; export the model in eval mode");
+    if (n->ld->opset < 9 && !attr_int(n, "spatial", 1) && s.rank > 2)
+        return node_error(n, "spatial=0 is not supported");
     double eps = attr_float(n, "epsilon", 1e-5);
     double *scale = ARENA_ARRAY(n->ld->arena, double, c), *shift = ARENA_ARRAY(n->ld->arena, double, c);
     for (int64_t i = 0; i < c; i++) {

@@ -11,7 +11,7 @@ int op_identity(struct node *n)
 
 int op_cast(struct node *n)
 {
-    int32_t to = (int32_t)attr_int(n, "to", DT(FLOAT));
+    int32_t to = (int32_t)attr_int(n, "to", attr_is(n, "to", "FLOAT", false) ? DT(FLOAT) : DT(UNDEFINED));
     if (type_is_int(to))
         return node_error(n, "an encrypted value cannot be cast to %s; encrypted values are real numbers", type_name(to));
     return out_alias(n, 0, 0);
