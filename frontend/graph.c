@@ -113,6 +113,32 @@ static bool any_declared_shape(struct load *ld, const char *name, struct shape *
     return false;
 }
 
+/* The result shape of a refused operator where it is plain. */
+static bool guess_shape(struct node *n, struct shape *s)
+{
+    static const char *const same[] = {"Softmax", "LogSoftmax", "LayerNormalization", "InstanceNormalization", "Sqrt", "Reciprocal",
+                                       "Log", "Sign", "LRN", "Sin", "Cos", NULL};
+    static const char *const two[] = {"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", NULL};
+    struct shape a, b;
+    if (in_shape(n, 0, &a))
+        return false;
+    for (const char *const *p = same; *p; p++)
+        if (!strcmp(*p, n->op)) {
+            *s = a;
+            return true;
+        }
+    if (in_shape(n, 1, &b))
+        return false;
+    for (const char *const *p = two; *p; p++)
+        if (!strcmp(*p, n->op))
+            return shape_joins(&a, &b, s);
+    if (strcmp(n->op, "MatMul") || a.rank < 2 || b.rank < 2)
+        return false;
+    a.dim[a.rank - 1] = b.dim[b.rank - 1];
+    b.dim[b.rank - 1] = b.dim[b.rank - 2] = 1;
+    return shape_joins(&a, &b, s);
+}
+
 /* After an error: outputs become stand-ins (inputs of a module that is thrown away) or unknown. */
 static void poison_outputs(struct node *n)
 {
@@ -123,13 +149,7 @@ static void poison_outputs(struct node *n)
             continue;
         v->kind = VAL_UNKNOWN;
         v->poisoned = true;
-        /* normalisations and functions keep their shape; most others declare it */
-        static const char *const same[] = {"Softmax", "LogSoftmax", "LayerNormalization", "InstanceNormalization", "Sqrt", "Reciprocal",
-                                           "Log", "Abs", "Sign", "LRN", "Sin", "Cos", "Not", NULL};
-        bool have = any_declared_shape(n->ld, v->name, &s);
-        for (const char *const *p = same; !have && i == 0 && *p; p++)
-            have = !strcmp(*p, n->op) && in_shape(n, 0, &s) == 0;
-        if (have) {
+        if (any_declared_shape(n->ld, v->name, &s) || (i == 0 && guess_shape(n, &s))) {
             v->kind = VAL_INST;
             v->inst = ir_build(n->ld->mod, NULL, IR_TENSOR_input, ir_type_tensor(s.rank, s.dim), 0, NULL);
             ir_set_string(n->ld->mod, ir_inst_attrs(v->inst), "name", "stand-in");
@@ -538,7 +558,7 @@ struct ir_module *onnx_load_with(const char *name, const uint8_t *bytes, size_t 
     if (!m)
         return NULL;
     struct load ld = {.file = name, .dir = dir, .arena = arena_new(), .graph = m->graph, .opt = opt,
-                      .fold_left = (int64_t)1 << LOAD_FOLD_BUDGET_LOG2};
+                      .fold_left = ((int64_t)1 << LOAD_FOLD_BUDGET_LOG2) + (int64_t)len};
     ld.nbuckets = 2 * m->graph->n_node + m->graph->n_initializer + 64;
     ld.bucket = ARENA_ARRAY(ld.arena, struct val *, ld.nbuckets);
     const char *base = strrchr(name, '/');

@@ -9,7 +9,7 @@
 
 #define DT(x) ONNX__TENSOR_PROTO__DATA_TYPE__##x
 
-enum { LOAD_MAX_NUMEL_LOG2 = 27, LOAD_FOLD_BUDGET_LOG2 = 25, LOAD_MAX_NESTING = 32 };
+enum { LOAD_MAX_NUMEL_LOG2 = 27, LOAD_FOLD_BUDGET_LOG2 = 22, LOAD_MAX_NESTING = 32 };    // budget: plus the bytes of the file
 
 /* A shape; dim[] beyond rank is 0. */
 struct shape {
@@ -162,6 +162,7 @@ struct ir_inst *emit_mulc(struct node *, struct ir_inst *, const struct ctensor 
 struct ir_inst *emit_addr(struct node *, struct ir_inst *, double);     // x + number
 struct ir_inst *emit_mulr(struct node *, struct ir_inst *, double);
 struct ir_inst *emit_broadcast(struct node *, struct ir_inst *, const struct shape *);
+int64_t *index_array(struct node *, int64_t n);                 // for emit_gather; NULL after node_error (charged like a constant)
 struct ir_inst *emit_gather(struct node *, struct ir_inst *, int64_t axis, const int64_t *index, int64_t n);
 struct ir_inst *emit_slice(struct node *, struct ir_inst *, const int64_t *start, const int64_t *end, const int64_t *step);
 struct ir_inst *emit_pad(struct node *, struct ir_inst *, const int64_t *pads, double value);     // pads: rank begins, rank ends; < 0 crops
@@ -175,6 +176,7 @@ int64_t shape_numel(const struct shape *);
 bool shape_equal(const struct shape *, const struct shape *);
 int shape_axis(struct node *, int64_t axis, uint32_t rank, uint32_t *out);          // negative axes count from the end
 int shape_axes(struct node *, const struct ints *, uint32_t rank, bool *marked);    // marked[rank]
+bool shape_joins(const struct shape *, const struct shape *, struct shape *out);     // broadcasting, without a report
 int shape_broadcast(struct node *, const struct shape *, const struct shape *, struct shape *out);
 int shape_reshape(struct node *, const struct shape *in, const int64_t *want, size_t n, bool allowzero, struct shape *out);
 int shape_squeeze(struct node *, const struct shape *in, const struct ints *axes, struct shape *out);

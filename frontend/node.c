@@ -349,12 +349,8 @@ struct ir_inst *emit_broadcast(struct node *n, struct ir_inst *x, const struct s
     for (uint32_t i = 0; x && i < s->rank; i++) {
         if (wide.dim[i] == s->dim[i])
             continue;
-        if (s->dim[i] < 1 || s->dim[i] > n->ld->fold_left) {
-            node_error(n, "cannot expand to %s", shape_print(n->ld->arena, s));
-            return NULL;
-        }
-        int64_t *zero = ARENA_ARRAY(n->ld->arena, int64_t, s->dim[i]);
-        x = emit_gather(n, x, i, zero, s->dim[i]);
+        int64_t *zero = index_array(n, s->dim[i]);
+        x = zero ? emit_gather(n, x, i, zero, s->dim[i]) : NULL;
     }
     return x;
 }
@@ -412,6 +408,16 @@ struct ir_inst *emit_mulr(struct node *n, struct ir_inst *x, double v)
     return v == 1 ? x : emit_mulc(n, x, number(n, v), 1);
 }
 
+int64_t *index_array(struct node *n, int64_t count)
+{
+    if (count < 0 || count > n->ld->fold_left) {
+        node_error(n, "an axis of %lld elements is too large", (long long)count);
+        return NULL;
+    }
+    n->ld->fold_left -= count;
+    return ARENA_ARRAY(n->ld->arena, int64_t, count ? count : 1);
+}
+
 struct ir_inst *emit_gather(struct node *n, struct ir_inst *x, int64_t axis, const int64_t *index, int64_t count)
 {
     if (!x)
@@ -434,7 +440,7 @@ struct ir_inst *emit_slice(struct node *n, struct ir_inst *x, const int64_t *sta
     if (!x)
         return NULL;
     struct shape in = inst_shape(x), out = in;
-    int64_t axes[IR_MAX_RANK], s[IR_MAX_RANK], e[IR_MAX_RANK], t[IR_MAX_RANK];
+    int64_t axes[IR_MAX_RANK] = {0}, s[IR_MAX_RANK] = {0}, e[IR_MAX_RANK] = {0}, t[IR_MAX_RANK] = {0};
     size_t k = 0;
     for (uint32_t i = 0; i < in.rank; i++) {
         if (start[i] == 0 && end[i] == in.dim[i] && step[i] == 1)
@@ -458,7 +464,7 @@ struct ir_inst *emit_pad(struct node *n, struct ir_inst *x, const int64_t *pads,
     if (!x)
         return NULL;
     struct shape in = inst_shape(x);
-    int64_t start[IR_MAX_RANK], end[IR_MAX_RANK], step[IR_MAX_RANK], grow[2 * IR_MAX_RANK];
+    int64_t start[IR_MAX_RANK] = {0}, end[IR_MAX_RANK] = {0}, step[IR_MAX_RANK] = {0}, grow[2 * IR_MAX_RANK];
     bool any = false;
     for (uint32_t i = 0; i < in.rank; i++) {
         int64_t lo = pads[i], hi = pads[i + in.rank], limit = (int64_t)1 << LOAD_MAX_NUMEL_LOG2;

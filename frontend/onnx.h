@@ -28,7 +28,7 @@ struct onnx_load_options {
  * axis. Outputs carry {name, shape, modelshape?} and, where a trailing Softmax, LogSoftmax or ArgMax is left to the client,
  * {post, postshape}: "softmax:AXIS[,AXIS..]", "logsoftmax:AXIS.." or "argmax:AXIS", axes of `shape`, and the shape after it.
  * errors  NULL after diag_error: one line for each unsupported or malformed node, all in one run
- * limits  rank <= 8, a value <= 2^27 elements, folded constants <= 2^25 elements in all, messages nested <= 32 deep */
+ * limits  rank <= 8, a value <= 2^27 elements, folded constants <= 2^22 elements + the bytes of the file in all, messages nested <= 32 deep */
 struct ir_module *onnx_load(const char *path);
 struct ir_module *onnx_load_bytes(const char *name, const uint8_t *bytes, size_t len, const char *dir);   // dir: of external data
 struct ir_module *onnx_load_with(const char *name, const uint8_t *bytes, size_t len, const char *dir,

@@ -7,7 +7,7 @@
 int op_concat(struct node *n)
 {
     struct shape s, out = {0};
-    uint32_t axis;
+    uint32_t axis = 0;
     int64_t total = 0, constants = 0;
     for (size_t i = 0; i < n->nin; i++) {
         if (in_shape(n, i, &s))
@@ -72,7 +72,8 @@ static int gather_index(struct node *n, int64_t d, const struct ctensor *c, int6
 {
     if (!c->is_int)
         return node_error(n, "the indices are not integers");
-    *index = ARENA_ARRAY(n->ld->arena, int64_t, c->numel ? c->numel : 1);
+    if (!(*index = index_array(n, c->numel)))
+        return -1;
     for (int64_t i = 0; i < c->numel; i++) {
         int64_t v = c->i[i] < 0 ? c->i[i] + d : c->i[i];
         if (v < 0 || v >= d)
@@ -184,7 +185,9 @@ int op_pad(struct node *n)
         t.dim[a] = d + lo + hi;
         if (shape_check(n, &t))
             return -1;
-        int64_t *index = ARENA_ARRAY(n->ld->arena, int64_t, t.dim[a]);
+        int64_t *index = index_array(n, t.dim[a]);
+        if (!index)
+            return -1;
         for (int64_t i = 0; i < t.dim[a]; i++) {
             int64_t at = i - lo;
             index[i] = at < 0 ? (reflect ? -at : 0) : at >= d ? (reflect ? 2 * (d - 1) - at : d - 1) : at;
@@ -237,7 +240,9 @@ int op_tile(struct node *n)
         t.dim[a] *= k;
         if (shape_check(n, &t))
             return -1;
-        int64_t *index = ARENA_ARRAY(n->ld->arena, int64_t, t.dim[a]);
+        int64_t *index = index_array(n, t.dim[a]);
+        if (!index)
+            return -1;
         for (int64_t i = 0; i < t.dim[a]; i++)
             index[i] = i % s.dim[a];
         x = emit_gather(n, x, a, index, t.dim[a]);

@@ -175,7 +175,9 @@ int op_slice(struct node *n)
     for (uint32_t i = 0; x && i < in.rank; i++) {               // backwards: by a list of indices
         if (step[i] > 0)
             continue;
-        int64_t *index = ARENA_ARRAY(n->ld->arena, int64_t, out.dim[i]);
+        int64_t *index = index_array(n, out.dim[i]);
+        if (!index)
+            return -1;
         for (int64_t k = 0; k < out.dim[i]; k++)
             index[k] = start[i] + k * step[i];
         x = emit_gather(n, x, i, index, out.dim[i]);

@@ -29,7 +29,7 @@ int shape_axes(struct node *n, const struct ints *axes, uint32_t rank, bool *mar
 {
     memset(marked, 0, rank * sizeof *marked);
     for (size_t i = 0; i < axes->n; i++) {
-        uint32_t a;
+        uint32_t a = 0;
         if (shape_axis(n, axes->v[i], rank, &a))
             return -1;
         if (marked[a])
@@ -39,7 +39,7 @@ int shape_axes(struct node *n, const struct ints *axes, uint32_t rank, bool *mar
     return 0;
 }
 
-int shape_broadcast(struct node *n, const struct shape *a, const struct shape *b, struct shape *out)
+bool shape_joins(const struct shape *a, const struct shape *b, struct shape *out)
 {
     memset(out, 0, sizeof *out);
     out->rank = a->rank > b->rank ? a->rank : b->rank;
@@ -47,10 +47,17 @@ int shape_broadcast(struct node *n, const struct shape *a, const struct shape *b
         int64_t x = i + a->rank < out->rank ? 1 : a->dim[i + a->rank - out->rank];
         int64_t y = i + b->rank < out->rank ? 1 : b->dim[i + b->rank - out->rank];
         if (x != y && x != 1 && y != 1)
-            return node_error(n, "shapes %s and %s do not broadcast", shape_print(n->ld->arena, a), shape_print(n->ld->arena, b));
+            return false;
         out->dim[i] = x == 1 ? y : x;
     }
-    return 0;
+    return true;
+}
+
+int shape_broadcast(struct node *n, const struct shape *a, const struct shape *b, struct shape *out)
+{
+    if (shape_joins(a, b, out))
+        return 0;
+    return node_error(n, "shapes %s and %s do not broadcast", shape_print(n->ld->arena, a), shape_print(n->ld->arena, b));
 }
 
 void shape_strides(const struct shape *s, const struct shape *out, int64_t *stride)

@@ -94,7 +94,8 @@ static void one(const char *dir, const char *stem)
     diag_set_quiet(1);
     if (refused) {                      // attention: refused, all nodes in one run
         CHECKF(!m && diag_error_count() > 10, "%s: %d errors", stem, diag_error_count());
-        ir_module_free(m);
+        if (m)
+            ir_module_free(m);
         return;
     }
     CHECKF(m != NULL, "%s does not load", stem);
