@@ -6,7 +6,15 @@
 #include "../compiler/ir.h"
 #include "../runtime/params.h"
 
+/* What a node of the model was before the passes merged and split it. */
+struct codegen_node {
+    const char *name, *operator;
+    struct ir_type shape;           // tensor type of its result
+};
+
 struct codegen_options {
+    const struct codegen_node *nodes;
+    size_t nnodes;
     const char *source;             // the model's file name as comments show it
     const char *version;            // of tacet
     const char *include, *library;  // runtime headers' folder and libck.a, absolute

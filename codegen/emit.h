@@ -41,6 +41,7 @@ struct op {
 struct step {
     size_t first, count;                    // ops
     const char *node, *what;                // ONNX node; operator
+    const struct ir_type *shape;            // of the node's result; NULL: unknown
 };
 
 struct key {
@@ -76,7 +77,6 @@ struct program {
 /* program.c: reads a planned module; the module needs parameters, keys and registers. 0, or -1 after diag_error. */
 int program_read(struct program *, struct ir_module *, struct arena *, const struct codegen_options *);
 const char *program_node(const struct ir_inst *);           // the ONNX node's name, or ""
-const char *program_operator(const struct ir_inst *);       // the ONNX operator, or the IR operation's name
 void program_count(struct program *);                       // counts of every op, once the weights are known
 void counts_add(struct counts *to, const struct counts *);
 struct counts program_total(const struct program *);

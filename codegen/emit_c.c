@@ -96,7 +96,7 @@ static void node_remark(FILE *f, const struct op *op)
 {
     fprintf(f, "\n// ");
     remark(f, program_node(op->inst));
-    fprintf(f, " (%s)\n", program_operator(op->inst));
+    fprintf(f, " (%s)\n", ir_op_name(op->inst->op));
 }
 
 void emit_tables(FILE *f, const struct program *p)
@@ -186,10 +186,9 @@ static void emit_op(FILE *f, const struct program *p, const struct op *op)
     }
 }
 
-static void shape_remark(FILE *f, const struct ir_inst *i)
+static void shape_remark(FILE *f, const struct ir_type *t)
 {
-    const struct ir_attr *s = ir_attr_find(i->attrs, "shape");
-    for (size_t k = 0; s && s->kind == IR_INTS && k < s->ints.n; k++) fprintf(f, "%s%lld", k ? "x" : " ", (long long)s->ints.v[k]);
+    for (uint32_t k = 0; t && k < t->rank; k++) fprintf(f, "%s%lld", k ? "x" : " ", (long long)t->dim[k]);
 }
 
 static void emit_step(FILE *f, const struct program *p, size_t k)
@@ -201,7 +200,7 @@ static void emit_step(FILE *f, const struct program *p, size_t k)
     fprintf(f, "\n    // %zu. ", k + 1);
     remark(f, s->node);
     fprintf(f, " (%s)", s->what);
-    shape_remark(f, first->inst);
+    shape_remark(f, s->shape);
     fprintf(f, ": %u ciphertext%s, level %d -> %d", last->inst->type.count, last->inst->type.count == 1 ? "" : "s",
             first->inst->args[0]->type.level, last->inst->type.level);
     if (c.rotations) fprintf(f, ", %llu rotations", (unsigned long long)c.rotations);
@@ -210,7 +209,16 @@ static void emit_step(FILE *f, const struct program *p, size_t k)
     fprintf(f, "\n    CK_TRY(ck_eval_step(ev, %zu, %zu, ", k, p->nsteps);
     quoted(f, *s->node ? s->node : s->what);
     fprintf(f, "));\n");
-    for (size_t o = 0; o < s->count; o++) emit_op(f, p, &first[o]);
+    for (size_t o = 0; o < s->count; o++) {
+        const struct ir_inst *i = first[o].inst;
+        if (o + 1 < s->count && i->op == IR_CKKS_relin && first[o + 1].inst->op == IR_CKKS_rescale &&
+            first[o + 1].inst->args[0] == i && ir_count_uses(p->m, i) == 1) {
+            call(f, &first[o + 1], "ck_relin_rescale", arena_printf(p->arena, ", &r[%u]#", reg_of(i->args[0])));
+            o++;
+        } else {
+            emit_op(f, p, &first[o]);
+        }
+    }
 }
 
 static void params(FILE *f, const struct program *p)

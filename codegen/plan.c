@@ -59,9 +59,9 @@ static void layer(FILE *f, const struct program *p, const struct step *s, bool l
     text(f, s->node);
     fprintf(f, ", \"operator\": ");
     text(f, s->what);
-    fprintf(f, ", ");
-    shape(f, first->inst->attrs);
-    fprintf(f, ", \"layout\": ");
+    fprintf(f, ", \"shape\": [");
+    for (uint32_t k = 0; s->shape && k < s->shape->rank; k++) fprintf(f, "%s%lld", k ? ", " : "", (long long)s->shape->dim[k]);
+    fprintf(f, "], \"layout\": ");
     text(f, ir_get_string(first->inst->attrs, "layout", ""));
     fprintf(f, ", \"ciphertexts\": %u, \"level_in\": %d, \"level_out\": %d, ", end->inst->type.count, first->inst->args[0]->type.level,
             end->inst->type.level);

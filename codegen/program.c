@@ -15,11 +15,6 @@ const char *program_node(const struct ir_inst *i)
     return node ? node : ir_get_string(i->attrs, "name", "");
 }
 
-const char *program_operator(const struct ir_inst *i)
-{
-    return ir_get_string(i->attrs, "operator", ir_op_name(i->op));
-}
-
 struct layout program_layout(const struct ir_attr *attrs)
 {
     struct layout l;
@@ -76,6 +71,20 @@ static bool starts_step(const struct ir_inst *i)
     }
 }
 
+/* The node may stand on any instruction of the step: a product's is on its rescaling. */
+static void name_step(const struct program *p, struct step *s, const struct ir_inst *i)
+{
+    if (*s->node) return;
+    s->node = program_node(i);
+    for (size_t k = 0; k < p->opt->nnodes; k++) {
+        const struct codegen_node *n = &p->opt->nodes[k];
+        if (strcmp(n->name, s->node)) continue;
+        s->what = n->operator;
+        s->shape = &n->shape;
+        break;
+    }
+}
+
 static int read_ops(struct program *p)
 {
     struct ir_module *m = p->m;
@@ -102,8 +111,9 @@ static int read_ops(struct program *p)
             continue;
         }
         if (starts_step(i) || !p->nsteps)
-            p->steps[p->nsteps++] = (struct step){p->nops, 0, program_node(i), program_operator(i)};
+            p->steps[p->nsteps++] = (struct step){.first = p->nops, .node = "", .what = ir_op_name(i->op)};
         p->steps[p->nsteps - 1].count++;
+        name_step(p, &p->steps[p->nsteps - 1], i);
         p->ops[p->nops] = (struct op){.inst = i, .id = (uint32_t)p->nops};
         p->nops++;
     }

@@ -61,6 +61,8 @@ struct samples {
 int samples_load(struct samples *, struct arena *, const struct ir_module *, const char *option, const struct arg_list *texts);
 /* Runs every row through the module: tensors directly, bundles packed and unpacked by their layouts; noise may be NULL. */
 int samples_interp(struct samples *, struct arena *, struct ir_module *, const struct ir_run *, const char *label);
+/* Writes input i as an array, for the programs. 0, or -1 after diag_error. */
+int samples_save(const struct samples *, const struct ir_module *, uint32_t i, const char *path);
 /* Writes output k as an array [rows, shape without its leading 1]. 0, or -1 after diag_error. */
 int samples_write(const struct samples *, const struct ir_module *, uint32_t k, const char *path);
 /* Which file takes which output: as inputs_match, for outputs; outputs without a file stay NULL. */

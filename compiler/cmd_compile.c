@@ -20,6 +20,8 @@ struct compile {
     struct pass_flags flags;
     struct options opt;
     size_t done, total;                 // passes
+    struct codegen_node *nodes;         // of the model as it was read
+    size_t nnodes;
 };
 
 static bool has_suffix(const char *s, const char *suffix)
@@ -68,14 +70,45 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* Remembers each node's operator and shape, which the passes merge away. A node that became several instructions is named after the
+ * first that is more than moving elements; its shape is the last one's. */
+static void remember_nodes(struct compile *c, const struct ir_module *m)
+{
+    static const char *const names[IR_OP_COUNT] = {
+        [IR_TENSOR_conv] = "Conv",       [IR_TENSOR_gemm] = "Gemm",       [IR_TENSOR_batchnorm] = "BatchNorm",
+        [IR_TENSOR_avgpool] = "AvgPool", [IR_TENSOR_maxpool] = "MaxPool", [IR_TENSOR_reduce] = "Reduce",
+        [IR_TENSOR_add] = "Add",         [IR_TENSOR_sub] = "Sub",         [IR_TENSOR_mul] = "Mul",
+        [IR_TENSOR_addc] = "Add",        [IR_TENSOR_mulc] = "Mul",        [IR_TENSOR_pow] = "Pow",
+        [IR_TENSOR_poly] = "Polynomial", [IR_TENSOR_affine] = "Affine",
+    };
+    size_t count = 0;
+    for (struct ir_inst *i = m->first; i; i = i->next) count++;
+    c->nodes = ARENA_ARRAY(c->arena, struct codegen_node, count + 1);
+    for (struct ir_inst *i = m->first; i; i = i->next) {
+        const char *node = ir_get_string(i->attrs, "node", NULL), *what = names[i->op];
+        if (!node || i->op == IR_TENSOR_input) continue;
+        if (i->op == IR_TENSOR_act) what = ir_get_string(i->attrs, "fn", "Activation");
+        size_t k = 0;
+        while (k < c->nnodes && strcmp(c->nodes[k].name, node)) k++;
+        if (k == c->nnodes) c->nodes[c->nnodes++] = (struct codegen_node){.name = arena_strdup(c->arena, node)};
+        if (what && !c->nodes[k].operator) c->nodes[k].operator = arena_strdup(c->arena, what);
+        c->nodes[k].shape = i->type;
+    }
+    for (size_t k = 0; k < c->nnodes; k++)
+        if (!c->nodes[k].operator) c->nodes[k].operator = "Move";
+}
+
 /* Passes, files, programs, into the folder `tmp`. */
 static int compile_into(struct compile *c, struct ir_module *m, const char *model, const char *tmp)
 {
     struct runtime_place place;
     if (locate_runtime(&place, c->arena, c->runtime)) return -1;
     if (m->dialect == IR_TENSOR && ir_save(m, arena_printf(c->arena, "%s/model.ir", tmp))) return -1;
+    if (m->dialect == IR_TENSOR) remember_nodes(c, m);
     if (pipeline_run(m, &c->opt, c->start_at, NULL, after_pass, c)) return -1;
     const struct codegen_options gen = {
+        .nodes = c->nodes,
+        .nnodes = c->nnodes,
         .source = base_name(model),
         .version = TACET_VERSION,
         .include = place.include,

@@ -12,7 +12,7 @@
 struct run {
     const char *dir, *keys;
     struct arg_list input, output;
-    int threads;
+    int threads, first;
     bool quiet, no_compare;
     struct arena *arena;
     const char *scratch;
@@ -95,12 +95,26 @@ static int compare(struct run *r, const struct samples *s, const struct ir_modul
     return 0;
 }
 
+/* What the client is given for input i: the user's words, or the file that holds the first samples. */
+static const char *input_of(struct run *r, const struct samples *s, const struct ir_module *m, uint32_t i)
+{
+    const char *cut = arena_printf(r->arena, "%s/in%u.npy", r->scratch, i);
+    if (access(cut, F_OK)) return r->input.v[i];
+    if (s->nin == 1) return cut;
+    return arena_printf(r->arena, "%s=%s", ir_get_string(ir_input(m, i)->attrs, "name", ""), cut);
+}
+
 static int run(struct run *r, struct ir_module *m)
 {
     struct arena *a = r->arena;
     struct samples s = {0};
     const char **out = ARENA_ARRAY(a, const char *, m->noutputs + 1);
     if (samples_load(&s, a, m, "--input", &r->input) || outputs_match(out, m, "--output", &r->output)) return -1;
+    if (r->first && r->first < s.rows) {
+        s.rows = r->first;
+        for (uint32_t i = 0; i < s.nin; i++)
+            if (samples_save(&s, m, i, arena_printf(a, "%s/in%u.npy", r->scratch, i))) return -1;
+    }
     for (uint32_t k = 0; k < m->noutputs; k++)
         if (!out[k]) out[k] = arena_printf(a, "%s/out%u.npy", r->scratch, k);
     const char *keys = r->keys ? r->keys : arena_printf(a, "%s/keys", r->scratch);
@@ -111,7 +125,7 @@ static int run(struct run *r, struct ir_module *m)
         if (part(r, "keygen", &c, eval)) return -1;
     }
     struct command_line c = begin(r, "client", "encrypt", keys);
-    for (size_t i = 0; i < r->input.n; i++) option(&c, "--input", r->input.v[i]);
+    for (uint32_t i = 0; i < s.nin; i++) option(&c, "--input", input_of(r, &s, m, i));
     option(&c, "--output", x);
     if (part(r, "encrypt", &c, x)) return -1;
     c = begin(r, "server", "run", eval);
@@ -141,6 +155,7 @@ int cmd_run(int argc, char **argv)
          .list = &r.input},
         {"--output", 'o', "[NAME=]FILE", "where results go (.npy); repeat for several outputs", .list = &r.output},
         {"--keys", 0, "DIR", "use the keys in DIR, or make them there; otherwise they are made anew and thrown away", .string = &r.keys},
+        {"--first", 0, "N", "only the first N samples", .count = &r.first},
         {"--threads", 0, "T", "threads of the server", .count = &r.threads},
         {"--no-compare", 0, NULL, "leave out the comparison with the plain model", .flag = &r.no_compare},
         {"--quiet", 'q', NULL, "no progress", .flag = &r.quiet},
@@ -164,7 +179,12 @@ int cmd_run(int argc, char **argv)
     if (access(arena_printf(r.arena, "%s/server", r.dir), X_OK) || access(arena_printf(r.arena, "%s/client", r.dir), X_OK)) {
         diag_error(r.dir, "holds no built programs: `tacet compile` it without --no-build, or run ninja there");
     } else {
-        struct ir_module *m = ir_load(arena_printf(r.arena, "%s/model.ir", r.dir));
+        const char *model = arena_printf(r.arena, "%s/model.ir", r.dir);
+        if (access(model, F_OK)) {                      // compiled from IR text: the plan has the shapes, nothing to compare with
+            model = arena_printf(r.arena, "%s/program.ir", r.dir);
+            r.no_compare = true;
+        }
+        struct ir_module *m = ir_load(model);
         char *scratch = m ? folder_scratch(r.arena, "tacet-run") : NULL;
         r.scratch = scratch;
         if (scratch) {

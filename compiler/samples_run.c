@@ -45,6 +45,18 @@ int samples_load(struct samples *s, struct arena *a, const struct ir_module *m, 
     return 0;
 }
 
+int samples_save(const struct samples *s, const struct ir_module *m, uint32_t i, const char *path)
+{
+    const struct ir_inst *x = ir_input(m, i);
+    struct ir_type t = io_shape(&x->type, x->attrs);
+    struct ck_npy a = {.type = CK_NPY_F8, .rank = t.rank, .data = s->in[i]};
+    for (uint32_t d = 0; d < t.rank; d++) a.dim[d] = t.dim[d];
+    a.dim[0] = s->rows;
+    const char *why = ck_npy_write(path, &a);
+    if (why) diag_error(path, "%s", why);
+    return why ? -1 : 0;
+}
+
 int samples_interp(struct samples *s, struct arena *arena, struct ir_module *m, const struct ir_run *run, const char *label)
 {
     bool packed = m->dialect != IR_TENSOR;

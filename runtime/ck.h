@@ -109,6 +109,9 @@ struct ck_lin {
 enum ck_err ck_linear_reserve(struct ck_eval *, const struct ck_lin *, uint32_t level);
 enum ck_err ck_linear(struct ck_eval *, struct ck_ct *out, const struct ck_ct *in, const struct ck_lin *);
 
+/* out = a + the plaintext, which is encoded at a's scale. out may be a. */
+enum ck_err ck_add_plain(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a, const struct ck_pt_ref *);
+
 /* out = sum c_k T_k(x), x in [-1,1] real slots; level l -> l - ck_poly_depth(degree), scale exactly out_scale. */
 struct ck_poly {
     uint32_t degree;

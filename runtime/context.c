@@ -64,7 +64,7 @@ enum ck_err ck_context_new(struct ck_context **out, const struct ck_params *par,
     const char *why = ck_params_check(par);
     if (why) {
         struct ck_params marked = *par;     // the same set marked insecure tells the two refusals apart
-        marked.security = 0;
+        if (marked.security == 128) marked.security = 0;
         return ck_params_check(&marked) ? CK_EPARAM : CK_ESECURE;
     }
     if (threads < 1) return CK_ERANGE;

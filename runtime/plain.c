@@ -2,6 +2,7 @@
 // Plaintexts of the weights file, transformed on use: small integers in the subring of the slots become residues, are transformed at
 // size 2n and spread over the N positions of the ring.
 #include "plain.h"
+#include "thread.h"
 
 enum ck_err ck_plain_open(struct ck_plain *out, const struct ck_context *ctx, const struct ck_weights *w,
                           const struct ck_pt_ref *ref)
@@ -40,4 +41,23 @@ const uint64_t *ck_plain_limb(const struct ck_plain *p, const struct ck_context 
     ctx->k->ntt(sub, ck_sub_ntt(ctx, prime));
     if (!full) ctx->k->spread(wide, ctx->logn, sub, ctx->par.log_slots + 1);
     return wide;
+}
+
+enum ck_err ck_add_plain(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a, const struct ck_pt_ref *ref)
+{
+    const struct ck_context *ctx = ev->ctx;
+    struct ck_plain p;
+    CK_TRY(ck_plain_open(&p, ctx, ev->weights, ref));
+    CK_TRY(ck_drop(ev, out, a, a->level));
+    const size_t mark = ev->scratch.used, words = ck_plain_scratch(ctx);
+    CK_TRY(ck_scratch_reserve(ev, words * (size_t)ctx->threads));
+    uint64_t *local = ck_scratch_take(&ev->scratch, words * (size_t)ctx->threads);
+    CK_PARALLEL(ctx->threads)
+    for (uint32_t j = 0; j <= out->level; j++) {
+        uint64_t *limb = ck_ct_poly(out, 0) + j * ctx->n;
+        const uint64_t *pt = ck_plain_limb(&p, ctx, j, local + (size_t)ck_thread_index() * words);
+        ctx->k->add(limb, limb, pt, ctx->n, &ctx->mod[j]);
+    }
+    ev->scratch.used = mark;
+    return CK_OK;
 }

@@ -1,0 +1,83 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The tacet command as a user meets it: help, exit codes, messages that name the culprit, nothing left behind after an error.
+# usage: tests/cli.sh BUILD
+cd "$(dirname "$0")/.." || exit 1
+build=$(cd "${1:-build/release}" && pwd)
+tacet=$build/tacet
+model=models/mlp_square.onnx
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+passed=0 failed=0
+ok() { passed=$((passed + 1)); }
+bad() { failed=$((failed + 1)); echo "cli: $1"; sed 's/^/    /' "$tmp/err" | head -5; }
+
+# expect CODE 'regex on stderr or stdout' ARGS...
+expect() {
+    code=$1 want=$2
+    shift 2
+    "$tacet" "$@" >"$tmp/out" 2>"$tmp/err"
+    got=$?
+    if [ $got != "$code" ]; then bad "tacet $*: exit $got, not $code"; return; fi
+    if [ -n "$want" ] && ! grep -qE -- "$want" "$tmp/out" "$tmp/err"; then bad "tacet $*: no \"$want\""; return; fi
+    ok
+}
+
+expect 0 'usage: tacet COMMAND' --help
+expect 0 '^tacet [0-9]+\.[0-9]+' --version
+expect 1 'usage' 
+expect 1 'no command "compil"' compil
+for c in compile inspect run simulate opt; do expect 0 "usage: tacet $c" $c --help; done
+expect 1 'argument is missing' compile
+expect 1 'unknown option --outptu' compile $model --outptu "$tmp/x"
+expect 1 'no output' compile $model
+expect 1 'nothere.onnx' compile nothere.onnx -o "$tmp/x"
+expect 1 'README.md|LICENSE' compile LICENSE -o "$tmp/x"
+expect 1 '--security.*128' compile $model -o "$tmp/x" --security 80
+expect 1 '--logn' compile $model -o "$tmp/x" --logn 20
+expect 1 '--key-memory' compile $model -o "$tmp/x" --key-memory lots
+expect 1 '--input-range' compile $model -o "$tmp/x" --input-range 1,0
+expect 1 '--calib' compile $model -o "$tmp/x" --calib nothere.npy
+expect 1 'shape' compile $model -o "$tmp/x" --calib models/fashion.y.npy
+expect 1 'no pass "nothing"' compile $model -o "$tmp/x" --stop-after nothing
+expect 1 'reads IR text' compile $model -o "$tmp/x" --start-at fold
+expect 1 '--runtime' compile $model -o "$tmp/x" --runtime "$tmp" --no-build
+[ -z "$(find "$tmp" -name 'x*')" ] && ok || bad "files were left behind"
+mkdir "$tmp/taken" && touch "$tmp/taken/mine"
+expect 1 'other files' compile $model -o "$tmp/taken" --no-build
+[ -f "$tmp/taken/mine" ] && ok || bad "a foreign folder was replaced"
+touch "$tmp/file"
+expect 1 'not a folder' compile $model -o "$tmp/file" --no-build
+expect 1 'plan.json' inspect "$tmp/taken"
+expect 1 'no built programs' run "$tmp/taken" --input models/fashion.x.npy
+expect 1 'no input' run "$tmp/taken"
+expect 1 'no input' simulate "$tmp/taken"
+
+# passes on text, text out and back in
+expect 0 '^' compile $model --stop-after fold -o "$tmp/a.ir" -q
+expect 0 'tensor\.' opt "$tmp/a.ir"
+"$tacet" opt "$tmp/a.ir" >"$tmp/a.txt" 2>"$tmp/err"
+cmp -s "$tmp/a.txt" "$tmp/a.ir" && ok || bad "opt without passes changes the text"
+expect 0 '' compile "$tmp/a.ir" --start-at calibrate --stop-after bsgs -o "$tmp/b.ir" -q
+expect 0 'vec\.linear' opt "$tmp/b.ir"
+expect 1 'no pass "nothing"' opt "$tmp/b.ir" --passes nothing
+expect 1 'dialect' opt "$tmp/b.ir" --passes affine
+expect 0 'fold +' opt --list
+expect 0 'after fold' compile $model --stop-after affine --dump-after fold -q
+
+# the same input and options give the same bytes
+expect 0 '' compile $model -o "$tmp/one" --no-build -q
+expect 0 '' compile $model -o "$tmp/two" --no-build -q
+diff -r "$tmp/one" "$tmp/two" >/dev/null && ok || bad "two compilations differ"
+expect 0 'rotations' inspect "$tmp/one"
+expect 0 '"totals"' inspect --json "$tmp/one"
+expect 0 'relinearisation' inspect --keys "$tmp/one"
+expect 1 'no built programs' run "$tmp/one" --input models/fashion.x.npy
+expect 0 'largest error' simulate "$tmp/one" --input models/fashion.x.npy --output "$tmp/y.npy" -q
+expect 1 'shape' simulate "$tmp/one" --input models/fashion.y.npy
+expect 1 'the model has 1 input' simulate "$tmp/one" --input models/fashion.x.npy --input models/fashion.x.npy
+expect 0 '' compile $model -o "$tmp/one" --no-build -q
+[ -z "$(find "$tmp" -name '*.tmp-*')" ] && ok || bad "temporary folders were left behind"
+
+echo "$passed passed, $failed failed, 0 skipped"
+[ $failed = 0 ]
