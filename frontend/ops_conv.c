@@ -1,14 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0
-// Conv: any stride, padding, dilation and grouping.
+// Conv: any stride, padding, dilation and grouping. Three spatial axes become a grouped 2-D convolution: the slices of one output depth are
+// the channels of one group, so the layer stays one linear map.
 
 #include "load.h"
 #include <string.h>
 
-static void doubles(struct node *n, const struct ctensor *c, double **v)
+/* `copies` times the constant, as a named constant of the given shape (first axis multiplied). */
+static const char *weight(struct node *n, const struct ctensor *c, struct shape s, int64_t copies)
 {
-    *v = ARENA_ARRAY(n->ld->arena, double, c->numel ? c->numel : 1);
-    for (int64_t i = 0; i < c->numel; i++)
-        (*v)[i] = const_at(c, i);
+    s.dim[0] *= copies;
+    struct ctensor *v = const_new(n, DT(DOUBLE), &s);
+    for (int64_t i = 0; v && i < v->numel; i++)
+        v->f[i] = const_at(c, i % c->numel);
+    return v ? emit_weight(n, c->name, &s, v->f) : NULL;
+}
+
+/* A convolution over one or two axes, with its weights and bias `copies` times. */
+static struct ir_inst *conv(struct node *n, struct ir_inst *x, const struct ctensor *w, const struct shape *ws, const struct ctensor *b,
+                            const struct window *win, int64_t groups, int64_t copies)
+{
+    if (!x)
+        return NULL;
+    struct shape out = inst_shape(x), bs = {1, {ws->dim[0]}};
+    out.dim[1] = ws->dim[0] * copies;
+    memcpy(out.dim + 2, win->out, win->n * sizeof win->out[0]);
+    struct ir_inst *y = emit1(n, IR_TENSOR_conv, &out, x);
+    const char *wn = y ? weight(n, w, *ws, copies) : NULL, *bn = wn && b ? weight(n, b, bs, copies) : NULL;
+    if (!wn || (b && !bn))
+        return NULL;
+    struct ir_attr **a = ir_inst_attrs(y);
+    ir_set_symbol(n->ld->mod, a, "weight", wn);
+    if (b)
+        ir_set_symbol(n->ld->mod, a, "bias", bn);
+    emit_ints(n, y, "dilations", win->dilations, win->n);
+    ir_set_int(n->ld->mod, a, "groups", groups * copies);
+    emit_ints(n, y, "pads", win->pads, 2 * win->n);
+    emit_ints(n, y, "strides", win->strides, win->n);
+    return y;
+}
+
+/* [N,C,D,H,W]: pad and gather the depth into [N, C, OD x KD, H, W], bring OD to the front of the channels, convolve, move it back. */
+static struct ir_inst *conv_3d(struct node *n, struct ir_inst *x, const struct ctensor *w, const struct ctensor *b, const struct window *win,
+                               int64_t groups)
+{
+    struct shape s = inst_shape(x);
+    int64_t N = s.dim[0], C = s.dim[1], H = s.dim[3], W = s.dim[4], OD = win->out[0], KD = win->kernel[0], cout = w->s.dim[0];
+    int64_t pads[10] = {0, 0, win->pads[0], 0, 0, 0, 0, win->pads[3], 0, 0};
+    if (!(x = emit_pad(n, x, pads, 0)))
+        return NULL;
+    struct shape wide = {5, {N, C, OD * KD, H, W}};
+    if (shape_check(n, &wide))
+        return NULL;
+    int64_t *index = index_array(n, OD * KD);
+    for (int64_t i = 0; index && i < OD * KD; i++)
+        index[i] = i / KD * win->strides[0] + i % KD * win->dilations[0];
+    struct shape parts = {6, {N, C, OD, KD, H, W}}, flat = {4, {N, OD * C * KD, H, W}};
+    struct shape ws = {4, {cout, w->s.dim[1] * KD, w->s.dim[3], w->s.dim[4]}};
+    const int64_t perm[6] = {0, 2, 1, 3, 4, 5}, back[5] = {0, 2, 1, 3, 4};
+    struct window plane = {.n = 2};
+    for (int k = 0; k < 2; k++) {
+        plane.kernel[k] = win->kernel[k + 1];
+        plane.strides[k] = win->strides[k + 1];
+        plane.dilations[k] = win->dilations[k + 1];
+        plane.pads[k] = win->pads[k + 1];
+        plane.pads[k + 2] = win->pads[k + 4];
+        plane.out[k] = win->out[k + 1];
+    }
+    x = index ? emit_reshape(n, emit_gather(n, x, 2, index, OD * KD), &parts) : NULL;
+    x = x ? emit_reshape(n, emit_transpose(n, x, perm), &flat) : NULL;
+    struct shape out = {5, {N, OD, cout, win->out[1], win->out[2]}};
+    x = conv(n, x, w, &ws, b, &plane, groups, OD);
+    return x ? emit_transpose(n, emit_reshape(n, x, &out), back) : NULL;
 }
 
 int op_conv(struct node *n)
@@ -21,8 +83,6 @@ int op_conv(struct node *n)
     struct window win;
     if (s.rank != w->s.rank || s.rank < 3)
         return node_error(n, "input %s and weights %s do not fit", shape_print(n->ld->arena, &s), shape_print(n->ld->arena, &w->s));
-    if (s.rank > 4)
-        return node_error(n, "a convolution over %u axes (input %s); 1 and 2 are supported", s.rank - 2, shape_print(n->ld->arena, &s));
     struct ints kernel = attr_ints(n, "kernel_shape");
     if (kernel.present && (kernel.n != s.rank - 2 || memcmp(kernel.v, w->s.dim + 2, kernel.n * sizeof *kernel.v)))
         return node_error(n, "kernel_shape differs from the weights %s", shape_print(n->ld->arena, &w->s));
@@ -34,29 +94,5 @@ int op_conv(struct node *n)
                           shape_print(n->ld->arena, &w->s));
     if (b && b->numel != out_c)
         return node_error(n, "a bias of %lld elements for %lld channels", (long long)b->numel, (long long)out_c);
-    struct shape out = s;
-    out.dim[1] = out_c;
-    memcpy(out.dim + 2, win.out, win.n * sizeof win.out[0]);
-    struct ir_inst *y = emit1(n, IR_TENSOR_conv, &out, x);
-    if (!y)
-        return -1;
-    double *v;
-    doubles(n, w, &v);
-    const char *name = emit_weight(n, w->name, &w->s, v);
-    if (!name)
-        return -1;
-    struct ir_attr **a = ir_inst_attrs(y);
-    ir_set_symbol(n->ld->mod, a, "weight", name);
-    if (b) {
-        struct shape bs = {.rank = 1, .dim = {out_c}};
-        doubles(n, b, &v);
-        if (!(name = emit_weight(n, b->name, &bs, v)))
-            return -1;
-        ir_set_symbol(n->ld->mod, a, "bias", name);
-    }
-    emit_ints(n, y, "dilations", win.dilations, win.n);
-    ir_set_int(n->ld->mod, a, "groups", groups);
-    emit_ints(n, y, "pads", win.pads, 2 * win.n);
-    emit_ints(n, y, "strides", win.strides, win.n);
-    return out_inst(n, 0, y);
+    return out_inst(n, 0, win.n == 3 ? conv_3d(n, x, w, b, &win, groups) : conv(n, x, w, &w->s, b, &win, groups, 1));
 }

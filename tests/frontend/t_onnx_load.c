@@ -143,11 +143,11 @@ static void all_at_once(void)
     struct build *b = b_new(13);
     b_input(b, "x", DIMS(1, 4, 4));
     b_output(b, "y");
-    b_node(b, "Softmax", "x", "a")->name = strdup("attention");
-    b_node(b, "MatMul", "a,x", "b")->name = strdup("scores");
-    b_node(b, "Frobnicate", "b", "c")->name = strdup("odd");
+    b_node(b, "Softmax", "x", "a")->name = b_dup("attention");
+    b_node(b, "MatMul", "a,x", "b")->name = b_dup("scores");
+    b_node(b, "Frobnicate", "b", "c")->name = b_dup("odd");
     b_node(b, "Relu", "c", "d");
-    b_node(b, "LSTM", "d", "y")->name = strdup("memory");
+    b_node(b, "LSTM", "d", "y")->name = b_dup("memory");
     char text[65536];
     CHECK(!load(b, NULL, text, sizeof text));
     CHECKF(diag_error_count() == 4, "%d errors: %s", diag_error_count(), text);
@@ -177,12 +177,12 @@ static void external_data(void)
         p->n_float_data = 0;
         p->has_data_location = 1;
         p->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
-        p->external_data = calloc(3, sizeof *p->external_data);
+        p->external_data = b_alloc(3, sizeof *p->external_data);
         for (int k = 0; k < 3; k++) {
-            Onnx__StringStringEntryProto *e = p->external_data[p->n_external_data++] = calloc(1, sizeof *e);
+            Onnx__StringStringEntryProto *e = p->external_data[p->n_external_data++] = b_alloc(1, sizeof *e);
             onnx__string_string_entry_proto__init(e);
-            e->key = strdup(key[k]);
-            e->value = strdup(value[k]);
+            e->key = b_dup(key[k]);
+            e->value = b_dup(value[k]);
         }
         char text[65536];
         if (t[i].piece) {
@@ -441,6 +441,8 @@ int main(int argc, char **argv)
     ports();
     nesting();
     mutations(argc > 1 ? argv[1] : ".");
+    diag_set_quiet(2);
     CHECK(!onnx_load("/nonexistent/model.onnx"));
+    b_free_all();
     return test_done();
 }
