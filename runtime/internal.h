@@ -227,6 +227,8 @@ void ck_moddown(uint64_t *out, size_t out_stride, const struct ck_context *, con
                 size_t acc_stride, uint32_t count, uint32_t level, const struct ck_moddown_opt *, struct ck_scratch *);
 /* acc += P a on the limbs of Q (a: level+1 limbs). */
 void ck_raise_add(uint64_t *acc, const struct ck_context *, const struct ck_gadget *, const uint64_t *a, uint32_t level);
+/* Automorphism of `limbs` consecutive limbs; out does not overlap a. */
+void ck_permute(uint64_t *out, const struct ck_context *, const uint64_t *a, const uint32_t *perm, uint32_t limbs);
 
 /* Automorphism by the key's Galois element of a degree-1 ciphertext. Errors as ck_rotate. */
 enum ck_err ck_galois_apply(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a, uint32_t galois);

@@ -193,3 +193,9 @@ void ck_raise_add(uint64_t *acc, const struct ck_context *ctx, const struct ck_g
     for (uint32_t j = 0; j <= level; j++)
         ctx->k->muladdc(acc + j * ctx->n, a + j * ctx->n, &g->p[j], ctx->n, &ctx->mod[j]);
 }
+
+void ck_permute(uint64_t *out, const struct ck_context *ctx, const uint64_t *a, const uint32_t *perm, uint32_t limbs)
+{
+    CK_PARALLEL(ctx->threads)
+    for (uint32_t j = 0; j < limbs; j++) ctx->k->permute(out + j * ctx->n, a + j * ctx->n, perm, ctx->n);
+}

@@ -251,8 +251,7 @@ static enum ck_err make_baby(struct map *m, const struct ck_ct *in, uint32_t ind
     else CK_TRY(ck_modup_inner(m->acc, ctx, g, key, ck_ct_poly(in, 1), m->level, s));
     if (g == m->g && m->kin) {
         ck_raise_add(m->acc, ctx, g, ck_ct_poly(in, 0), m->level);
-        CK_PARALLEL(ctx->threads)
-        for (uint32_t j = 0; j < 2 * wide; j++) ctx->k->permute(to + j * n, m->acc + j * n, key->perm, n);
+        ck_permute(to, ctx, m->acc, key->perm, (uint32_t)(2 * wide));
         return CK_OK;
     }
     const struct ck_moddown_opt opt = {.perm = key->perm, .add = {ck_ct_poly(in, 0), NULL}};

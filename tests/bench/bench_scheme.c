@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scheme's operations at N = 2^16, 22 ciphertext primes of 46 bits, 11 special primes, two digits: each in microseconds and in
+// transforms of the same run.
+#include "bench_scheme.h"
+
+#include "internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { ROTATIONS = 16, RUNS = 9 };
+
+struct setup {
+    struct ck_context *ctx;
+    struct ck_secret *sk;
+    struct ck_evk *evk;
+    struct ck_eval *ev;
+    struct ck_ct a, b, out;
+    const struct ck_gadget *g;
+    uint64_t *digits, *acc, *turned;
+    uint32_t level;
+};
+
+static double now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return 1e6 * (double)t.tv_sec + 1e-3 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(void (*f)(struct setup *), struct setup *s, int runs)
+{
+    double t[64];
+    f(s);
+    for (int i = 0; i < runs; i++) {
+        t[i] = now_us();
+        f(s);
+        t[i] = now_us() - t[i];
+    }
+    qsort(t, (size_t)runs, sizeof *t, by_value);
+    return t[runs / 2];
+}
+
+static void must(enum ck_err err)
+{
+    if (err == CK_OK) return;
+    fprintf(stderr, "bench: %s\n", ck_err_text(err));
+    exit(1);
+}
+
+static void do_ntt(struct setup *s)
+{
+    // 33 limbs of 33 primes, as in a key switch
+    for (uint32_t i = 0; i < s->ctx->nprimes; i++) s->ctx->k->ntt(s->acc + i * s->ctx->n, s->ctx->ntt[i]);
+}
+
+static void do_rotate(struct setup *s)
+{
+    must(ck_rotate(s->ev, &s->out, &s->a, 1));
+}
+
+static void do_mul(struct setup *s)
+{
+    must(ck_mul(s->ev, &s->out, &s->a, &s->b));
+    must(ck_relin_rescale(s->ev, &s->out, &s->out));
+}
+
+static void do_rescale(struct setup *s)
+{
+    must(ck_rescale(s->ev, &s->out, &s->a));
+}
+
+static void do_separate(struct setup *s)
+{
+    for (int32_t k = 1; k <= ROTATIONS; k++) must(ck_rotate(s->ev, &s->out, &s->a, k));
+}
+
+// As the babies of ck_linear: one ModUp, the rotated ciphertexts stay modulo QP.
+static void do_hoisted(struct setup *s)
+{
+    const uint32_t wide = s->level + 1 + s->g->np;
+    ck_modup(s->digits, s->ctx, s->g, ck_ct_poly(&s->a, 1), s->level, &s->ev->scratch);
+    for (int32_t k = 1; k <= ROTATIONS; k++) {
+        const struct ck_key *key = ck_evk_find(s->evk, ck_galois_rotation(s->ctx, k), s->level);
+        must(ck_inner(s->acc, s->ctx, s->g, key, s->digits, s->level, &s->ev->scratch));
+        ck_raise_add(s->acc, s->ctx, s->g, ck_ct_poly(&s->a, 0), s->level);
+        ck_permute(s->turned, s->ctx, s->acc, key->perm, 2 * wide);
+    }
+}
+
+// The same, each brought back to Q.
+static void do_hoisted_down(struct setup *s)
+{
+    const size_t n = s->ctx->n;
+    const uint32_t wide = s->level + 1 + s->g->np;
+    ck_modup(s->digits, s->ctx, s->g, ck_ct_poly(&s->a, 1), s->level, &s->ev->scratch);
+    for (int32_t k = 1; k <= ROTATIONS; k++) {
+        const struct ck_key *key = ck_evk_find(s->evk, ck_galois_rotation(s->ctx, k), s->level);
+        must(ck_inner(s->acc, s->ctx, s->g, key, s->digits, s->level, &s->ev->scratch));
+        const struct ck_moddown_opt opt = {.perm = key->perm, .add = {ck_ct_poly(&s->a, 0), NULL}};
+        ck_moddown(s->out.data, (s->out.max_level + 1) * n, s->ctx, s->g, s->acc, wide * n, 2, s->level, &opt,
+                   &s->ev->scratch);
+    }
+}
+
+static void row(bench_row_fn emit, void *arg, const struct setup *s, const char *name, double us, double ntt)
+{
+    char par[64];
+    snprintf(par, sizeof par, "N=2^%u limbs=%u K=%u", s->ctx->logn, s->level + 1, s->g->np);
+    emit(arg, name, par, s->ctx->threads, us, us / ntt);
+}
+
+static void set_level(struct setup *s, uint32_t level)
+{
+    must(ck_drop(s->ev, &s->a, &s->a, level));
+    must(ck_drop(s->ev, &s->b, &s->b, level));
+    s->level = level;
+    s->g = &s->evk->gadget[ck_evk_find(s->evk, ck_galois_rotation(s->ctx, 1), level)->gadget];
+}
+
+static void parameters(struct ck_params *par)
+{
+    uint64_t p[33];
+    *par = (struct ck_params){.logn = 16, .log_slots = 15, .nq = 22, .np = 11, .alpha = 11, .security = 128};
+    uint32_t n = ck_primes_near(p, 1, exp2(46.5), 16, NULL, 0);
+    n += ck_primes_near(p + n, 21, exp2(46), 16, p, n);
+    n += ck_primes_near(p + n, 11, exp2(46.85), 16, p, n);
+    if (n != 33) exit(1);
+    memcpy(par->q, p, 22 * sizeof *p);
+    memcpy(par->p, p + 22, 11 * sizeof *p);
+}
+
+void bench_scheme(bench_row_fn emit, void *arg)
+{
+    struct ck_params par;
+    struct setup s = {0};
+    struct ck_key_spec spec[ROTATIONS + 2] = {{0, 21}, {1, 7}};
+    parameters(&par);
+    for (int32_t k = 1; k <= ROTATIONS; k++) spec[k + 1] = (struct ck_key_spec){k, 21};
+    must(ck_context_new(&s.ctx, &par, 2));
+    must(ck_secret_new(&s.sk, s.ctx));
+    must(ck_evk_new(&s.evk, s.ctx, s.sk, spec, ROTATIONS + 2));
+    must(ck_ct_init(&s.a, s.ctx, 21, 1));
+    must(ck_ct_init(&s.b, s.ctx, 21, 1));
+    must(ck_ct_init(&s.out, s.ctx, 21, 2));
+    double *x = calloc((size_t)1 << 15, sizeof *x);
+    const size_t digits = (size_t)2 * 33 * s.ctx->n * 8, poly = (size_t)2 * 33 * s.ctx->n * 8;
+    s.digits = ck_mem_alloc(digits);
+    s.acc = ck_mem_alloc(poly);
+    s.turned = ck_mem_alloc(poly);
+    if (!x || !s.digits || !s.acc || !s.turned) exit(1);
+    for (int threads = 1; threads <= 2; threads++) {
+        s.ctx->threads = threads;
+        must(ck_encrypt(&s.a, s.ctx, s.sk, x, 21, 0x1p46));
+        must(ck_encrypt(&s.b, s.ctx, s.sk, x, 21, 0x1p46));
+        must(ck_eval_new(&s.ev, s.ctx, s.evk, NULL));
+        set_level(&s, 21);
+        const double ntt = median(do_ntt, &s, RUNS) / s.ctx->nprimes;
+        row(emit, arg, &s, "ntt (in a row of primes)", ntt, ntt);
+        row(emit, arg, &s, "key switch (rotation)", median(do_rotate, &s, RUNS), ntt);
+        row(emit, arg, &s, "multiply, relinearise, rescale", median(do_mul, &s, RUNS), ntt);
+        row(emit, arg, &s, "rescale", median(do_rescale, &s, RUNS), ntt);
+        row(emit, arg, &s, "16 rotations, separate", median(do_separate, &s, 3), ntt);
+        row(emit, arg, &s, "16 rotations, hoisted, in QP", median(do_hoisted, &s, 3), ntt);
+        row(emit, arg, &s, "16 rotations, hoisted, in Q", median(do_hoisted_down, &s, 3), ntt);
+        set_level(&s, 7);
+        row(emit, arg, &s, "key switch, key of 8 limbs", median(do_rotate, &s, RUNS), ntt);
+        ck_eval_free(s.ev);
+    }
+    const size_t perms = s.evk->nperm * s.ctx->n * 4;
+    printf("evaluation key at 22 limbs: %.2f MiB\n",
+           ((double)ck_key_words(s.evk, &s.evk->key[0]) * 8 + (double)perms / s.evk->nperm) / (1 << 20));
+    ck_mem_free(s.digits, digits);
+    ck_mem_free(s.acc, poly);
+    ck_mem_free(s.turned, poly);
+    ck_ct_clear(&s.a);
+    ck_ct_clear(&s.b);
+    ck_ct_clear(&s.out);
+    ck_evk_free(s.evk);
+    ck_secret_free(s.sk);
+    ck_context_free(s.ctx);
+    free(x);
+}
