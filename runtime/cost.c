@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cost model: microseconds of the expensive operations from a handful of measured constants. The formula counts transforms,
-// conversion pairs and elementwise passes of hybrid key switching; see docs/PARAMETERS.md.
+// The cost model: microseconds of the expensive operations from a handful of measured constants. The formula counts
+// transforms, conversion pairs and elementwise passes of hybrid key switching; see docs/PARAMETERS.md.
 #include "params.h"
 
 #include <math.h>

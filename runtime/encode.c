@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The canonical embedding. A vector of n slots is a polynomial of degree below 2n in Y = X^(N/2n): slot j is its value at
-// exp(2 pi i 5^j / 4n). Writing coefficient pairs (m_k, m_{k+n}) as one complex number turns the evaluation at these n points into
-// a complex transform of length n, since Y^n = i at all of them; it is done by butterflies over the orbit of 5.
+// The canonical embedding. A vector of n slots is a polynomial of degree below 2n in Y = X^(N/2n): slot j is its value
+// at exp(2 pi i 5^j / 4n). Writing coefficient pairs (m_k, m_{k+n}) as one complex number turns the evaluation at these
+// n points into a complex transform of length n, since Y^n = i at all of them; it is done by butterflies over the orbit
+// of 5.
 #include "internal.h"
 
 #include <math.h>
@@ -133,8 +134,8 @@ static uint64_t to_residue(int64_t x, uint64_t q)
 
 void ck_compose(double *out, const struct ck_context *ctx, const uint64_t *poly, uint32_t limbs, size_t stride)
 {
-    // Mixed radix with centred digits: x = v_0 + q_0 (v_1 + q_1 (v_2 + ...)), |v_i| <= (q_i-1)/2, is the centred representative,
-    // and summing from the top loses nothing but the rounding of the result.
+    // Mixed radix with centred digits: x = v_0 + q_0 (v_1 + q_1 (v_2 + ...)), |v_i| <= (q_i-1)/2, is the centred
+    // representative, and summing from the top loses nothing but the rounding of the result.
     const uint64_t *q = ctx->par.q;
     uint64_t inv[CK_MAX_Q][CK_MAX_Q];
     for (uint32_t i = 0; i < limbs; i++)

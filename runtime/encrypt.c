@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Symmetric encryption: (b, a) with a expanded from a fresh seed and b = m + e - a s. Decryption evaluates b + a s (+ c s^2), composes
-// as few limbs as the message needs and inverts the embedding.
+// Symmetric encryption: (b, a) with a expanded from a fresh seed and b = m + e - a s. Decryption evaluates b + a s (+ c
+// s^2), composes as few limbs as the message needs and inverts the embedding.
 #include "internal.h"
 #include "thread.h"
 

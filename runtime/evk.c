@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Evaluation keys: allocation by level, generation, lookup. Every key is cut to its level and uses the gadget of that level.
+// Evaluation keys: allocation by level, generation, lookup. Every key is cut to its level and uses the gadget of that
+// level.
 #include "internal.h"
 #include "thread.h"
 
@@ -29,7 +30,8 @@ size_t ck_key_words(const struct ck_evk *evk, const struct ck_key *key)
     return (size_t)ck_gadget_digits(g, key->level + 1) * (key->level + 1 + g->np) * evk->ctx->n;
 }
 
-// Index of the gadget of a key at `level`; entries are collected first and initialised once their highest level is known.
+// Index of the gadget of a key at `level`; entries are collected first and initialised once their highest level is
+// known.
 static uint32_t gadget_index(struct ck_evk *evk, uint32_t level)
 {
     uint32_t alpha, np, i = 0;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the files of the runtime share and callers do not see: contexts, keys, gadgets, scratch, and the scheme's building blocks
-// in terms of Galois elements and polynomials in RNS form.
+// What the files of the runtime share and callers do not see: contexts, keys, gadgets, scratch, and the scheme's
+// building blocks in terms of Galois elements and polynomials in RNS form.
 //
 // Words: "prime index" i counts q_0..q_{nq-1}, then p_0..p_{np-1}. A polynomial in Q at level l is ell = l+1 consecutive limbs of
-// N words; one in QP has K further limbs modulo the first K special primes. All in evaluation form unless said otherwise.
-// A Galois element g is odd and below 2N; X -> X^g rotates slots by k for g = 5^k and conjugates for g = 2N-1.
+// N words; one in QP has K further limbs modulo the first K special primes. All in evaluation form unless said
+// otherwise. A Galois element g is odd and below 2N; X -> X^g rotates slots by k for g = 5^k and conjugates for g =
+// 2N-1.
 #ifndef CK_INTERNAL_H
 #define CK_INTERNAL_H
 

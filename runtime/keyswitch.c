@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hybrid key switching: ModUp extends each digit from its primes to QP, the inner product with the key follows prime by prime,
-// ModDown divides by P (and, merged, by the last q). NTTs: (d+2)(ell+K) in all. Base conversion runs over tiles of columns, which
-// are the units of parallel work there; everything else runs over limbs. source [HK20]
+// Hybrid key switching: ModUp extends each digit from its primes to QP, the inner product with the key follows prime by
+// prime, ModDown divides by P (and, merged, by the last q). NTTs: (d+2)(ell+K) in all. Base conversion runs over tiles
+// of columns, which are the units of parallel work there; everything else runs over limbs. source [HK20]
 #include "internal.h"
 #include "thread.h"
 
@@ -68,8 +68,8 @@ static void extend(uint64_t *digits, const struct ck_context *ctx, const struct 
     }
 }
 
-// Limb j of both sums = inner product of the digits' limbs and the key, tile by tile: the a-part of a tile is expanded into tmp
-// (max_digits tiles) and used at once. False if the expansion failed.
+// Limb j of both sums = inner product of the digits' limbs and the key, tile by tile: the a-part of a tile is expanded
+// into tmp (max_digits tiles) and used at once. False if the expansion failed.
 static bool inner_limb(uint64_t *acc, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
                        const uint64_t *const *digit, uint32_t j, uint32_t ell, uint64_t *tmp)
 {

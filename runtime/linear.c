@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Linear maps: baby-step giant-step over generalised diagonals. ModUp once per input (hoisting); baby rotations are kept modulo QP,
-// so that they need no ModDown (double hoisting), or modulo Q where many plaintext products share one baby and K fewer transforms
-// of each plaintext pay more. Giant steps and folds add up modulo QP and share one ModDown, merged with the rescale, per output.
-// source [BMTH21] for double hoisting
+// Linear maps: baby-step giant-step over generalised diagonals. ModUp once per input (hoisting); baby rotations are
+// kept modulo QP, so that they need no ModDown (double hoisting), or modulo Q where many plaintext products share one
+// baby and K fewer transforms of each plaintext pay more. Giant steps and folds add up modulo QP and share one ModDown,
+// merged with the rescale, per output. source [BMTH21] for double hoisting
 #include "internal.h"
 #include "plain.h"
 #include "thread.h"

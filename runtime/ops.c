@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operations on ciphertexts: sums, constants, products, relinearisation, rescaling, level drop, rotation. Each checks levels, scales
-// and room first, so that an error leaves its output as it was.
+// Operations on ciphertexts: sums, constants, products, relinearisation, rescaling, level drop, rotation. Each checks
+// levels, scales and room first, so that an error leaves its output as it was.
 #include "internal.h"
 #include "thread.h"
 

@@ -69,8 +69,8 @@ uint32_t ck_primes_near(uint64_t *out, uint32_t count, double target, uint32_t l
 {
     const uint64_t step = 2ull << logn, limit = 1ull << CK_PRIME_BITS_MAX;
     if (!(target >= 2) || target >= 2.0 * (double)limit) return 0;
-    // Two walks leave the target, `below` downwards and `above` upwards; the nearer candidate is tried first. They end at a
-    // factor of two from the target, beyond which the caller's scales make no sense.
+    // Two walks leave the target, `below` downwards and `above` upwards; the nearer candidate is tried first. They end
+    // at a factor of two from the target, beyond which the caller's scales make no sense.
     uint64_t below = (uint64_t)((target - 1) / (double)step) * step + 1, above = below + step;
     const double low = target / 2, high = fmin(target * 2, (double)limit);
     uint32_t found = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plaintexts of the weights file, transformed on use: small integers in the subring of the slots become residues, are transformed at
-// size 2n and spread over the N positions of the ring.
+// Plaintexts of the weights file, transformed on use: small integers in the subring of the slots become residues, are
+// transformed at size 2n and spread over the N positions of the ring.
 #include "plain.h"
 #include "thread.h"
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Chebyshev series by Paterson-Stockmeyer in depth ceil(log2(d+1)), every scale chosen so that the result lands on out_scale exactly.
+// Chebyshev series by Paterson-Stockmeyer in depth ceil(log2(d+1)), every scale chosen so that the result lands on
+// out_scale exactly.
 //
-// A series p at level u and scale S, not yet rescaled, is either a sum of integers times T_k (where all T_k are at level u or above),
-// or p = q T_h + r with h the largest power of two in it: q is wanted at level u and scale S / scale(T_h), that is, unrescaled at level
-// u+1 and q_{u+1} times that scale; the product and r then meet at level u and scale S. So integers absorb the drift of the scales of
-// T_k, and one relinearisation with merged rescale serves each q. source [PS73], [BMTH21]
+// A series p at level u and scale S, not yet rescaled, is either a sum of integers times T_k (where all T_k are at
+// level u or above), or p = q T_h + r with h the largest power of two in it: q is wanted at level u and scale S /
+// scale(T_h), that is, unrescaled at level u+1 and q_{u+1} times that scale; the product and r then meet at level u and
+// scale S. So integers absorb the drift of the scales of T_k, and one relinearisation with merged rescale serves each
+// q. source [PS73], [BMTH21]
 #include "internal.h"
 #include "thread.h"
 

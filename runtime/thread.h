@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only place that knows OpenMP. A loop under CK_PARALLEL runs its iterations in any order on `threads` threads; every
-// iteration writes its own memory only, so results do not depend on the number of threads. Loops are never nested: kernels and
-// functions called from a loop body open none.
+// The only place that knows OpenMP. A loop under CK_PARALLEL runs its iterations in any order on `threads` threads;
+// every iteration writes its own memory only, so results do not depend on the number of threads. Loops are never
+// nested: kernels and functions called from a loop body open none.
 #ifndef CK_THREAD_H
 #define CK_THREAD_H
 

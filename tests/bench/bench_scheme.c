@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scheme's operations at N = 2^16, 22 ciphertext primes of 46 bits, 11 special primes, two digits: each in microseconds and in
-// transforms of the same run.
+// The scheme's operations at N = 2^16, 22 ciphertext primes of 46 bits, 11 special primes, two digits: each in
+// microseconds and in transforms of the same run.
 #include "bench_scheme.h"
 
 #include "internal.h"

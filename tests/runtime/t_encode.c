@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The embedding against its definition, its accuracy, residues of large numbers, composition, and the distributions of the sampler.
+// The embedding against its definition, its accuracy, residues of large numbers, composition, and the distributions of
+// the sampler.
 #include "fixture.h"
 #include "internal.h"
 

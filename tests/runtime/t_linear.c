@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Linear maps against the same sums on doubles: both widths of plaintexts, babies in Q and in QP, folds, biases, several inputs and
-// outputs, keys of different gadgets, several slot counts, errors, equal bits for any number of threads.
+// Linear maps against the same sums on doubles: both widths of plaintexts, babies in Q and in QP, folds, biases,
+// several inputs and outputs, keys of different gadgets, several slot counts, errors, equal bits for any number of
+// threads.
 #include "fixture.h"
 #include "internal.h"
 
@@ -183,7 +184,8 @@ int main(void)
         struct ck_params par = fixture_params(set[s].logn, set[s].log_slots, set[s].bits, set[s].nq, set[s].np, set[s].alpha);
         const uint32_t top = par.nq - 1;
         const int32_t n = 1 << par.log_slots;
-        // rotations 2 and 8 have only a key of lower level (of another gadget where there are several), so both uses mix
+        // rotations 2 and 8 have only a key of lower level (of another gadget where there are several), so both uses
+        // mix
         struct ck_key_spec spec[] = {{0, top}, {1, top}, {2, top}, {-1, top}, {4, top}, {8, top}, {12, top}, {n / 2, top},
             {n / 4, top}, {n / 8, top}, {2, 1}, {8, 1}};
         struct bench b;

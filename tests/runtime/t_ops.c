@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operations on ciphertexts against the same operations on doubles, for several rings, slot counts, digit counts and prime sizes.
+// Operations on ciphertexts against the same operations on doubles, for several rings, slot counts, digit counts and
+// prime sizes.
 #include "fixture.h"
 
 #include <string.h>

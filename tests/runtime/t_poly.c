@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Chebyshev series against direct summation: all small degrees, odd and even series, zeros at the end, drifting scales, exact
-// output scale and level, errors.
+// Chebyshev series against direct summation: all small degrees, odd and even series, zeros at the end, drifting scales,
+// exact output scale and level, errors.
 #include "fixture.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scheme as a whole: noise of every operation within its bound, equal bits from every kernel table and number of threads, refusals
-// when memory runs out at any allocation, contents of keys.
+// The scheme as a whole: noise of every operation within its bound, equal bits from every kernel table and number of
+// threads, refusals when memory runs out at any allocation, contents of keys.
 #include "fixture.h"
 #include "internal.h"
 
@@ -67,7 +67,8 @@ static void noise_bounds(struct world *w)
     memset(x, 0, ((size_t)1 << ctx->par.log_slots) * sizeof *x);
     CHECK_OK(ck_ct_init(&a, ctx, 5, 2));
     CHECK_OK(ck_ct_init(&b, ctx, 5, 2));
-    // A rounding by division: (1 + ||s||_1)/2 at worst; 8 standard deviations of uniform remainders times a ternary secret.
+    // A rounding by division: (1 + ||s||_1)/2 at worst; 8 standard deviations of uniform remainders times a ternary
+    // secret.
     const double rounding = 8 * sqrt((1 + 2.0 / 3 * (double)n) / 12);
 
     CHECK_OK(ck_encrypt(&a, ctx, w->sk, x, 5, scale));
