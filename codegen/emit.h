@@ -86,7 +86,7 @@ int weights_write(struct program *, FILE *f, const char *where);
 
 /* A layout as the text of the module's input and output attributes. */
 struct layout program_layout(const struct ir_attr *);
-struct ir_type program_shape(const struct ir_attr *);       // tensor shape from the attribute "shape"
+struct ir_type program_shape(const struct layout *);        // of the tensor, with its batch axis
 
 void emit_model(FILE *, const struct program *);            // model.c
 void emit_tables(FILE *, const struct program *);           // tables.c

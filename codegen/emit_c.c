@@ -241,33 +241,35 @@ static void digits(FILE *f, const char *kind, uint32_t k, const struct layout *l
     fprintf(f, "};\n");
 }
 
-/* "softmax:1" and the like; several axes do not occur in classifiers and are left to the user. */
+/* "softmax:1" and the like. The axis counts in the shape that the model declares, which may lack the batch axis; several axes do not
+ * occur in classifiers: the first counts. */
 static void post(FILE *f, const struct ir_attr *attrs, const struct ir_type *shape)
 {
-    const char *text = ir_get_string(attrs, "post", "");
     static const struct { const char *name, *value; } kinds[] = {
         {"softmax:", "SOFTMAX"}, {"logsoftmax:", "LOGSOFTMAX"}, {"argmax:", "ARGMAX"}};
+    const char *text = ir_get_string(attrs, "post", "");
+    const struct ir_attr *declared = ir_attr_find(attrs, "shape"), *after = ir_attr_find(attrs, "postshape");
+    size_t rank = declared && declared->kind == IR_INTS ? declared->ints.n : shape->rank;
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         size_t n = strlen(kinds[k].name);
         if (strncmp(text, kinds[k].name, n)) continue;
         int axis = 0;
         sscanf(text + n, "%d", &axis);
-        const struct ir_attr *after = ir_attr_find(attrs, "postshape");
-        fprintf(f, ", .post = CK_POST_%s, .axis = %d, .keepdims = %d", kinds[k].value, axis,
-                !after || after->kind != IR_INTS || after->ints.n == shape->rank);
+        fprintf(f, ", .post = CK_POST_%s, .axis = %d, .keepdims = %d", kinds[k].value, axis + (int)(shape->rank - rank),
+                !after || after->kind != IR_INTS || after->ints.n == rank);
     }
 }
 
 static void port(FILE *f, const char *kind, uint32_t k, const struct ir_inst *i, const struct ir_attr *attrs)
 {
     struct layout l = program_layout(attrs);
-    struct ir_type shape = program_shape(attrs);
+    struct ir_type shape = program_shape(&l);
     fprintf(f, "    {.name = ");
     quoted(f, ir_get_string(attrs, "name", kind));
     fprintf(f, ", .rank = %u, .dim = {", shape.rank);
     for (uint32_t d = 0; d < shape.rank; d++) fprintf(f, "%s%lld", d ? ", " : "", (long long)shape.dim[d]);
-    fprintf(f, "}, .n = %u, .period = %u, .offset = %lld,\n     .ndigits = %u, .digit = %s%u_digit, .count = %u, .level = %d, .scale = %a",
-            l.n, l.period, (long long)l.offset, l.ndigits, kind, k, i->type.count, i->type.level, i->type.scale);
+    fprintf(f, "}, .n = %u, .period = %u, .skew = %lld, .offset = %lld,\n     .ndigits = %u, .digit = %s%u_digit, .count = %u, .level = %d, .scale = %a",
+            l.n, l.period, (long long)l.skew, (long long)l.offset, l.ndigits, kind, k, i->type.count, i->type.level, i->type.scale);
     if (!strcmp(kind, "in") && ir_attr_find(i->attrs, "rlo"))
         fprintf(f, ", .lo = %a, .hi = %a", ir_get_float(i->attrs, "rlo", 0), ir_get_float(i->attrs, "rhi", 0));
     if (!strcmp(kind, "out")) post(f, attrs, &shape);

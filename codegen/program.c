@@ -23,11 +23,12 @@ struct layout program_layout(const struct ir_attr *attrs)
     return l;
 }
 
-struct ir_type program_shape(const struct ir_attr *attrs)
+struct ir_type program_shape(const struct layout *l)
 {
-    const struct ir_attr *s = ir_attr_find(attrs, "shape");
-    ICE_IF(!s || s->kind != IR_INTS || s->ints.n > IR_MAX_RANK, "an input or output without a shape");
-    return ir_type_tensor((uint32_t)s->ints.n, s->ints.v);
+    int64_t dim[IR_MAX_RANK + 1] = {1};
+    ICE_IF(l->rank >= IR_MAX_RANK, "an input or output of rank %u", l->rank + 1);
+    for (uint32_t d = 0; d < l->rank; d++) dim[d + 1] = l->dim[d];
+    return ir_type_tensor(l->rank + 1, dim);
 }
 
 static const struct ir_attr *module_list(const struct ir_module *m, const char *key, const char *pass)

@@ -46,7 +46,7 @@ int samples_read(double **out, int64_t *batch, struct arena *, const char *optio
 /* Which file feeds which input: one of `texts` per input of the module, [NAME=]FILE, in any order when named. */
 int inputs_match(const char **path_of_input, const struct ir_module *, const char *option, const struct arg_list *texts);
 
-/* Tensor shape of an input or an output, from its type or its "shape" attribute. */
+/* Tensor shape of an input or an output with its batch axis, from its type or its layout. */
 struct ir_type io_shape(const struct ir_type *, const struct ir_attr *);
 uint32_t ir_input_count(const struct ir_module *);
 struct ir_inst *ir_input(const struct ir_module *, uint32_t i);

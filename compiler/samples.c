@@ -2,6 +2,7 @@
 // Arrays from files as inputs of a model: shapes, batches, options for the passes.
 #include "cmd.h"
 #include "diag.h"
+#include "layout.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -26,9 +27,12 @@ struct ir_inst *ir_input(const struct ir_module *m, uint32_t i)
 struct ir_type io_shape(const struct ir_type *t, const struct ir_attr *attrs)
 {
     if (t->kind == IR_TENSOR) return *t;
-    const struct ir_attr *s = ir_attr_find(attrs, "shape");
-    ICE_IF(!s || s->kind != IR_INTS || s->ints.n > IR_MAX_RANK, "an input or output without a shape");
-    return ir_type_tensor((uint32_t)s->ints.n, s->ints.v);
+    struct layout l;
+    const char *text = ir_get_string(attrs, "layout", "");
+    int64_t dim[IR_MAX_RANK + 1] = {1};
+    ICE_IF(layout_parse(&l, text) || l.rank >= IR_MAX_RANK, "layout \"%s\" does not parse", text);
+    for (uint32_t d = 0; d < l.rank; d++) dim[d + 1] = l.dim[d];
+    return ir_type_tensor(l.rank + 1, dim);
 }
 
 static const char *shape_text(char buf[128], uint32_t rank, const int64_t *dim)

@@ -24,13 +24,13 @@ struct ck_digit {
 enum ck_post { CK_POST_NONE, CK_POST_SOFTMAX, CK_POST_LOGSOFTMAX, CK_POST_ARGMAX };
 
 /* An input or output of the model. Element e of the tensor lies in global slot offset + sum of digits (compiler/layout.h has the
- * meaning), ciphertext slot / n, and again in every slot that differs by a multiple of `period`. */
+ * meaning), ciphertext slot / n, and again in every slot that differs by a multiple of `period` (where skew is 0). */
 struct ck_port {
     const char *name;                   // as in the ONNX file
     uint32_t rank;                      // with the batch axis
     int64_t dim[CK_MAX_RANK];           // dim[0] is the batch axis, 1
     uint32_t n, period;                 // slots, powers of two; n = 2^log_slots
-    int64_t offset;
+    int64_t skew, offset;               // copy k is turned by k skew: slot k*period + j holds what slot (j - k skew) mod period holds
     uint32_t ndigits;
     const struct ck_digit *digit;       // grouped by axis, most significant first; extents of an axis multiply to dim[axis+1]
     uint32_t count;                     // ciphertexts
