@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tensors to slot vectors and back, by the mixed-radix layout of a port (model.h).
+#include "port.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+size_t ck_port_numel(const struct ck_port *p)
+{
+    size_t n = 1;
+    for (uint32_t i = 1; i < p->rank; i++) n *= (size_t)p->dim[i];
+    return n;
+}
+
+static const char *shape(uint32_t rank, const int64_t *dim, int batch)
+{
+    static _Thread_local char text[4][256];
+    static _Thread_local int turn;
+    char *t = text[turn = (turn + 1) % 4];
+    int n = snprintf(t, sizeof text[0], "%s", rank ? "" : "()");
+    for (uint32_t i = 0; i < rank; i++)
+        if (i == 0 && batch) n += snprintf(t + n, sizeof text[0] - (size_t)n, "B");
+        else n += snprintf(t + n, sizeof text[0] - (size_t)n, "%s%lld", i ? "x" : "", (long long)dim[i]);
+    return t;
+}
+
+const char *ck_port_shape(const struct ck_port *p)
+{
+    return shape(p->rank, p->dim, 1);
+}
+
+const char *ck_npy_shape(const struct ck_npy *a)
+{
+    return shape(a->rank, a->dim, 0);
+}
+
+/* Global slot of a row-major element: axes from the last, digits of an axis from the least significant. */
+static size_t slot_of(const struct ck_port *p, size_t element)
+{
+    int64_t slot = p->offset;
+    uint32_t d = p->ndigits;
+    for (uint32_t axis = p->rank; axis-- > 1;) {
+        size_t extent = (size_t)p->dim[axis], i = element % extent;
+        element /= extent;
+        for (; d > 0 && p->digit[d - 1].axis == axis - 1; d--) {
+            size_t e = (size_t)p->digit[d - 1].extent;
+            slot += (int64_t)(i % e) * p->digit[d - 1].stride;
+            i /= e;
+        }
+    }
+    return (size_t)slot;
+}
+
+void ck_port_pack(double *slots, const struct ck_port *p, const double *tensor)
+{
+    size_t numel = ck_port_numel(p), total = (size_t)p->count * p->n;
+    memset(slots, 0, total * sizeof *slots);
+    for (size_t e = 0; e < numel; e++) {
+        size_t s = slot_of(p, e), first = s - s % p->n;
+        for (uint32_t k = 0; k < p->n / p->period; k++) {
+            // Periods are powers of two: the cast turns a negative skew into its residue.
+            size_t j = (size_t)((int64_t)s + k * p->skew) & (p->period - 1);
+            slots[first + (size_t)k * p->period + j] = tensor[e];
+        }
+    }
+}
+
+void ck_port_unpack(double *tensor, const struct ck_port *p, const double *slots)
+{
+    size_t numel = ck_port_numel(p);
+    for (size_t e = 0; e < numel; e++) tensor[e] = slots[slot_of(p, e)];
+}
+
+size_t ck_port_samples(const struct ck_port *p, const struct ck_npy *a)
+{
+    if (a->rank + 1 == p->rank && !memcmp(a->dim, p->dim + 1, a->rank * sizeof *a->dim)) return 1;
+    if (a->rank != p->rank || memcmp(a->dim + 1, p->dim + 1, (a->rank - 1) * sizeof *a->dim)) return 0;
+    return (size_t)a->dim[0];
+}
+
+size_t ck_port_post_numel(const struct ck_port *p)
+{
+    return p->post == CK_POST_ARGMAX ? ck_port_numel(p) / (size_t)p->dim[p->axis] : ck_port_numel(p);
+}
+
+static void softmax(double *x, size_t n, size_t step, int logs)
+{
+    double max = x[0], sum = 0;
+    for (size_t i = 1; i < n; i++) max = fmax(max, x[i * step]);
+    for (size_t i = 0; i < n; i++) sum += exp(x[i * step] - max);
+    for (size_t i = 0; i < n; i++)
+        x[i * step] = logs ? x[i * step] - max - log(sum) : exp(x[i * step] - max) / sum;
+}
+
+void ck_port_post(double *tensor, int64_t *index, const struct ck_port *p)
+{
+    if (p->post == CK_POST_NONE) return;
+    size_t n = (size_t)p->dim[p->axis], inner = 1;
+    for (uint32_t i = p->axis + 1; i < p->rank; i++) inner *= (size_t)p->dim[i];
+    size_t outer = ck_port_numel(p) / n / inner;
+    for (size_t o = 0; o < outer; o++)
+        for (size_t i = 0; i < inner; i++) {
+            double *x = tensor + o * n * inner + i;
+            if (p->post != CK_POST_ARGMAX) {
+                softmax(x, n, inner, p->post == CK_POST_LOGSOFTMAX);
+                continue;
+            }
+            size_t best = 0;
+            for (size_t k = 1; k < n; k++)
+                if (x[k * inner] > x[best * inner]) best = k;
+            index[o * inner + i] = (int64_t)best;
+        }
+}
+
+void ck_port_result_shape(struct ck_npy *out, const struct ck_port *p, size_t samples)
+{
+    out->rank = 0;
+    for (uint32_t i = 0; i < p->rank; i++) {
+        int64_t dim = i ? p->dim[i] : (int64_t)samples;
+        if (p->post == CK_POST_ARGMAX && i == p->axis) {
+            if (!p->keepdims) continue;
+            dim = 1;
+        }
+        out->dim[out->rank++] = dim;
+    }
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Between tensors and slot vectors, at the ends of an encrypted program.
+#ifndef CK_PORT_H
+#define CK_PORT_H
+
+#include "ck.h"
+#include "npy.h"
+
+/* Elements of one sample: the product of the dimensions after the batch axis. */
+size_t ck_port_numel(const struct ck_port *);
+/* "Bx1x28x28", for messages; valid until the thread's next call but three. */
+const char *ck_port_shape(const struct ck_port *);
+const char *ck_npy_shape(const struct ck_npy *);
+
+/* slots: count * n doubles. pack fills every copy and sets the rest to zero; unpack reads the first copy. */
+void ck_port_pack(double *slots, const struct ck_port *, const double *tensor);
+void ck_port_unpack(double *tensor, const struct ck_port *, const double *slots);
+
+/* Samples in an array: it has the port's shape with any batch extent, or lacks the batch axis (1 sample); 0 if it does not fit. */
+size_t ck_port_samples(const struct ck_port *, const struct ck_npy *);
+
+/* Applies the port's softmax or log-softmax in place; for argmax, writes the indices to `index` instead.
+ * Both hold one sample: ck_port_numel and ck_port_post_numel elements. */
+void ck_port_post(double *tensor, int64_t *index, const struct ck_port *);
+size_t ck_port_post_numel(const struct ck_port *);
+/* The array's rank and dimensions for `samples` results; type and data are left alone. */
+void ck_port_result_shape(struct ck_npy *out, const struct ck_port *, size_t samples);
+#endif

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// The generated server program: evaluates the model on encrypted inputs. It reads weights, evaluation keys and ciphertexts; no code here
+// reads a secret.
+#include "internal.h"
+#include "program.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static const char help[] =
+    "usage: server run --keys KEYS/eval.keys --input x.ct --output y.ct [options]\n"
+    "\n"
+    "Runs the model on encrypted inputs. Needs the evaluation keys only, never the secret key.\n"
+    "\n"
+    "  --keys FILE      evaluation keys, from `client keygen`\n"
+    "  --input FILE     ciphertexts, from `client encrypt`; every sample in it is run\n"
+    "  --output FILE    encrypted results, for `client decrypt`\n"
+    "  --threads T      threads (default: as many as there are processors)\n"
+    "  --weights FILE   weights (default: weights.bin beside this program)\n"
+    "  --quiet          no progress, no figures\n";
+
+struct server {
+    const struct ck_program *p;
+    struct ck_context *ctx;
+    struct ck_weights *weights;
+    struct ck_evk *evk;
+    struct ck_eval *eval;
+    struct ck_ct **reg;             // own: nregs arrays
+    struct ck_progress progress;
+    char *weights_path;
+};
+
+static void report(void *arg, size_t step, size_t steps, const char *what)
+{
+    ck_progress_step(arg, step, steps, what);
+}
+
+/* weights.bin beside the executable, malloc'd. */
+static char *beside_executable(void)
+{
+    char exe[4096];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (n <= 0) return ck_path_join(".", "weights.bin");
+    exe[n] = 0;
+    char *slash = strrchr(exe, '/');
+    if (slash) *slash = 0;
+    return ck_path_join(exe, "weights.bin");
+}
+
+static int load(struct server *s, struct ck_print *keys)
+{
+    const struct ck_program *p = s->p;
+    const struct ck_model *m = p->model;
+    s->ctx = ck_program_context(p);
+    if (!s->ctx) return 1;
+    s->weights_path = p->weights ? strdup(p->weights) : beside_executable();
+    if (!s->weights_path) return ck_fail_err(p, NULL, CK_ENOMEM);
+    const char *why = ck_weights_open(&s->weights, s->weights_path, &m->params, m->fingerprint, m->weights_bytes);
+    if (why) return ck_fail(p, s->weights_path, "%s", why);
+
+    struct ck_file f;
+    why = ck_file_open(&f, p->keys, CK_KIND_EVAL);
+    if (why) return ck_fail(p, p->keys, "%s", why);
+    why = ck_evk_load(&s->evk, s->ctx, &f);
+    *keys = f.prints.keys;
+    ck_file_close(&f);
+    if (!why) why = ck_evk_covers(s->evk, s->ctx, m->keys, m->nkeys);
+    if (why) return ck_fail(p, p->keys, "%s", why);
+
+    enum ck_err err = ck_eval_new(&s->eval, s->ctx, s->evk, s->weights);
+    if (err == CK_OK) err = ck_eval_progress(s->eval, report, &s->progress);
+    s->reg = err == CK_OK ? calloc(m->nregs + 1, sizeof *s->reg) : NULL;
+    if (err == CK_OK && !s->reg) err = CK_ENOMEM;
+    for (uint32_t r = 0; r < m->nregs && err == CK_OK; r++) {
+        s->reg[r] = calloc(m->regs[r].count + 1, sizeof **s->reg);
+        if (!s->reg[r]) err = CK_ENOMEM;
+        for (uint32_t i = 0; i < m->regs[r].count && err == CK_OK; i++)
+            err = ck_ct_init(&s->reg[r][i], s->ctx, m->regs[r].max_level, m->regs[r].max_degree);
+    }
+    return err == CK_OK ? 0 : ck_fail_err(p, NULL, err);
+}
+
+static void unload(struct server *s)
+{
+    const struct ck_model *m = s->p->model;
+    for (uint32_t r = 0; s->reg && r < m->nregs; r++) {
+        for (uint32_t i = 0; s->reg[r] && i < m->regs[r].count; i++) ck_ct_clear(&s->reg[r][i]);
+        free(s->reg[r]);
+    }
+    free(s->reg);
+    ck_eval_free(s->eval);
+    ck_evk_free(s->evk);
+    ck_weights_close(s->weights);
+    ck_context_free(s->ctx);
+    free(s->weights_path);
+}
+
+/* One sample: read the inputs, run, append the outputs. */
+static int run_sample(struct server *s, const struct ck_file *in, struct ck_writer *w, uint32_t sample)
+{
+    const struct ck_program *p = s->p;
+    const struct ck_model *m = p->model;
+    for (uint32_t i = 0; i < m->nin; i++) {
+        const struct ck_section *sec = &in->section[(size_t)sample * m->nin + i];
+        const char *why = ck_ct_load(s->reg[m->in_reg[i]], s->ctx, sec, &m->in[i]);
+        ck_section_done(in, sec);
+        if (why) return ck_fail(p, p->input[0], "%s", why);
+    }
+    enum ck_err err = m->run(s->eval, s->reg);
+    if (err != CK_OK) return ck_fail_err(p, s->progress.what, err);
+    for (uint32_t i = 0; i < m->nout; i++) {
+        const struct ck_ct *ct = s->reg[m->out_reg[i]];
+        for (uint32_t c = 0; c < m->out[i].count; c++)
+            if (ct[c].level != m->out[i].level || ct[c].degree != 1 || !ck_scale_equal(ct[c].scale, m->out[i].scale))
+                return ck_fail_err(p, m->out[i].name, CK_ESCALE);
+        err = ck_ct_save_section(w, ct, s->ctx, &m->out[i], i, sample);
+        if (err != CK_OK) return ck_fail_err(p, p->output[0], err);
+    }
+    return 0;
+}
+
+static int run_all(struct server *s, const struct ck_file *in, const struct ck_print *keys, double loading)
+{
+    const struct ck_program *p = s->p;
+    const struct ck_model *m = p->model;
+    uint32_t samples = 0;
+    const char *why = ck_ct_file_check(&samples, in, m, CK_TAG("INPT"));
+    if (why) return ck_fail(p, p->input[0], "%s", why);
+    if (memcmp(keys, &in->prints.keys, sizeof *keys))
+        return ck_fail(p, p->input[0], "is encrypted under another key set than %s; encrypt it with the secret key from the same keygen",
+                       p->keys);
+    struct ck_writer w;
+    why = ck_writer_open(&w, p->output[0], 0644, CK_KIND_CIPHERTEXT, 64, samples * m->nout, &in->prints);
+    if (why) return ck_fail(p, p->output[0], "%s", why);
+    double total = 0;
+    int rc = 0;
+    for (uint32_t i = 0; i < samples && !rc && !w.why; i++) {
+        char title[48];
+        snprintf(title, sizeof title, "sample %u/%u", i + 1, samples);
+        ck_progress_begin(&s->progress, p->mode, title);
+        rc = run_sample(s, in, &w, i);
+        double t = ck_progress_end(&s->progress);
+        total += t;
+        if (!rc && p->mode != CK_PROGRESS_QUIET) printf("sample %u/%u: %.3f s\n", i + 1, samples, t);
+        fflush(stdout);
+    }
+    why = ck_writer_close(&w, !rc);
+    if (!rc && why) rc = ck_fail(p, p->output[0], "%s", why);
+    if (!rc && p->mode != CK_PROGRESS_QUIET) {
+        struct rusage u;
+        getrusage(RUSAGE_SELF, &u);
+        printf("%u sample%s, %.3f s each, %.3f s loading; peak memory %s\n", samples, samples == 1 ? "" : "s",
+               total / samples, loading, ck_bytes_text((uint64_t)u.ru_maxrss * 1024));
+    }
+    return rc;
+}
+
+static int run(const struct ck_program *p)
+{
+    if (p->nin != 1 || p->nout != 1)
+        return ck_fail(p, NULL, "run wants one --input and one --output; a ciphertext file holds all inputs of the model");
+    double start = ck_progress_now();
+    struct server s = {.p = p};
+    struct ck_file in = {0};
+    struct ck_print keys;
+    // The small file first: a wrong input is told before gigabytes of keys are read.
+    const char *why = ck_file_open(&in, p->input[0], CK_KIND_CIPHERTEXT);
+    uint32_t samples;
+    if (!why && (why = ck_ct_file_check(&samples, &in, p->model, CK_TAG("INPT")))) ck_file_close(&in);
+    if (why) return ck_fail(p, p->input[0], "%s", why);
+    int rc = load(&s, &keys);
+    if (!rc) rc = run_all(&s, &in, &keys, ck_progress_now() - start);
+    ck_file_close(&in);
+    unload(&s);
+    return rc;
+}
+
+int ck_server_main(const struct ck_model *m, int argc, char **argv)
+{
+    static const struct ck_command command[] = {
+        {"run", CK_OPT_KEYS | CK_OPT_INPUT | CK_OPT_OUTPUT, CK_OPT_WEIGHTS, help, run},
+    };
+    return ck_program_main("server", help, command, 1, m, argc, argv);
+}
