@@ -21,7 +21,7 @@
 #include <math.h>
 #include <string.h>
 
-static const double budget = 6e8;           // multiply-adds of one trial
+static const double budget = 2.5e8;           // multiply-adds of one trial
 static const double margin = 1.25;          // interval over the calibrated range
 static const double agreement = 0.999;      // of the rows, same top-1
 static const double tolerance = 0.01;       // of the output range, for outputs without a top-1
@@ -51,7 +51,8 @@ struct state {
     struct site *site;
     uint32_t sites;
     int64_t rows, width;        // calibration rows, elements of output 0
-    double *ref;                // rows x width
+    double *ref;                // rows x width: the plain outputs
+    double range;               // of them
     double **out;
     double *in;
 };
@@ -102,17 +103,13 @@ static void init_sites(struct state *s)
     }
 }
 
-/* Runs the module on every row into to[rows][width]. */
-static int run_rows(struct state *s, double *to, void (*watch)(void *, const struct ir_inst *, const double *, int64_t))
+/* Runs the module on one row; the outputs are in s->out. */
+static int run_row(struct state *s, int64_t row, void (*watch)(void *, const struct ir_inst *, const double *, int64_t))
 {
     struct ir_run run = {.observe = watch, .arg = s};
-    for (int64_t r = 0; r < s->rows; r++) {
-        if (range_input(s->in, s->m, s->opt, r) != 0) return -1;
-        const double *in[1] = {s->in};
-        if (ir_interp(s->m, in, s->out, &run) != 0) return -1;
-        memcpy(to + r * s->width, s->out[0], (size_t)s->width * sizeof *to);
-    }
-    return 0;
+    if (range_input(s->in, s->m, s->opt, row) != 0) return -1;
+    const double *in[1] = {s->in};
+    return ir_interp(s->m, in, s->out, &run);
 }
 
 /* Half uniform in the Chebyshev nodes' own density, half the data. */
@@ -190,6 +187,21 @@ static int build_composite(struct state *s, struct site *t)
     return 0;
 }
 
+/* The exact network once over the rows: ranges, samples and reference outputs. */
+static int run_plain(struct state *s)
+{
+    double lo = INFINITY, hi = -INFINITY;
+    for (int64_t r = 0; r < s->rows; r++) {
+        if (run_row(s, r, observe) != 0) return -1;
+        for (int64_t k = 0; k < s->width; k++) {
+            lo = fmin(lo, s->ref[r * s->width + k] = s->out[0][k]);
+            hi = fmax(hi, s->out[0][k]);
+        }
+    }
+    s->range = fmax(hi - lo, 1e-9);
+    return 0;
+}
+
 static int64_t argmax(const double *v, int64_t n)
 {
     int64_t best = 0;
@@ -198,31 +210,24 @@ static int64_t argmax(const double *v, int64_t n)
     return best;
 }
 
-/* Does the network of polynomials still compute the same thing? 1, 0, or -1 on error. */
+/* Does the network of polynomials still compute the same thing? 1, 0 (as soon as that is clear), or -1 on error. */
 static int agrees(struct state *s)
 {
-    double *got = ARENA_ARRAY(s->scratch, double, s->rows * s->width), worst = 0, lo = INFINITY, hi = -INFINITY;
-    if (run_rows(s, got, NULL) != 0) return -1;
-    int64_t same = 0, right = 0, plain_right = 0;
+    int64_t differ = 0, lost = 0, allowed = (int64_t)((1 - agreement) * (double)s->rows + 0.5);
+    bool top1 = s->width > 1 && s->m->noutputs == 1;
     for (int64_t r = 0; r < s->rows; r++) {
-        const double *a = s->ref + r * s->width, *b = got + r * s->width;
+        if (run_row(s, r, NULL) != 0) return -1;
+        const double *a = s->ref + r * s->width, *b = s->out[0];
+        for (int64_t k = 0; k < s->width; k++)
+            if (!(fabs(a[k] - b[k]) <= (top1 ? 0.5 : tolerance) * s->range)) return 0;
+        if (!top1) continue;
         int64_t pa = argmax(a, s->width), pb = argmax(b, s->width);
-        same += pa == pb;
-        if (s->opt->calib_labels) {
-            right += pb == s->opt->calib_labels[r];
-            plain_right += pa == s->opt->calib_labels[r];
-        }
-        for (int64_t k = 0; k < s->width; k++) {
-            worst = fmax(worst, fabs(a[k] - b[k]));
-            if (!isfinite(b[k])) return 0;
-            lo = fmin(lo, a[k]);
-            hi = fmax(hi, a[k]);
-        }
+        differ += pa != pb;
+        if (s->opt->calib_labels) lost += (pa == s->opt->calib_labels[r]) - (pb == s->opt->calib_labels[r]);
+        // Labels count what is lost at the end, so here only what cannot be made up for is refused.
+        if (differ > (s->opt->calib_labels ? s->rows / 100 : allowed)) return 0;
     }
-    double rows = (double)s->rows;
-    if (s->width == 1 || s->m->noutputs > 1) return worst <= tolerance * fmax(hi - lo, 1e-9);
-    if (s->opt->calib_labels) return (double)right >= (double)plain_right - (1 - agreement) * rows && (double)same >= 0.99 * rows;
-    return (double)same >= agreement * rows && worst <= 0.5 * (hi - lo);
+    return lost <= allowed;
 }
 
 static int search(struct state *s)
@@ -321,6 +326,6 @@ enum pass_res pass_activations(struct pass_ctx *ctx, struct ir_module *m)
     s.in = ARENA_ARRAY(s.scratch, double, ir_type_numel(&m->first->type));
     s.out = ARENA_ARRAY(s.scratch, double *, m->noutputs);
     for (uint32_t k = 0; k < m->noutputs; k++) s.out[k] = ARENA_ARRAY(s.scratch, double, ir_type_numel(&m->outputs[k]->type));
-    if (run_rows(&s, s.ref, observe) != 0 || prepare(&s) != 0 || replace(&s) != 0 || search(&s) != 0) return PASS_FAIL;
+    if (run_plain(&s) != 0 || prepare(&s) != 0 || replace(&s) != 0 || search(&s) != 0) return PASS_FAIL;
     return PASS_CHANGED;
 }

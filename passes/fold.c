@@ -95,16 +95,22 @@ static bool merge_batchnorm(struct ir_module *m, struct ir_inst *i)
     return true;
 }
 
-/* x^e for e >= 2: the highest power of two first, so that the depth is ceil(log2 e). */
-static struct ir_inst *power(struct ir_module *m, struct ir_inst *before, struct ir_inst *x, int64_t e)
+static struct ir_inst *product(struct ir_module *m, struct ir_inst *pow, struct ir_inst *a, struct ir_inst *b)
 {
-    if (e == 1) return x;
-    int64_t half = 1;
-    while (half * 2 < e) half *= 2;
-    struct ir_inst *a = power(m, before, x, half), *b = half * 2 == e ? a : power(m, before, x, e - half);
-    struct ir_inst *r = ir_build(m, before, IR_TENSOR_mul, x->type, 2, (struct ir_inst *[]){a, b});
-    ir_copy_attrs(m, &r->attrs, before->attrs);
+    struct ir_inst *r = ir_build(m, pow, IR_TENSOR_mul, pow->type, 2, (struct ir_inst *[]){a, b});
+    ir_copy_attrs(m, &r->attrs, pow->attrs);
     ir_unset(&r->attrs, "exponent");
+    return r;
+}
+
+/* x^e from the squares x^(2^k), smallest first: depth ceil(log2 e). */
+static struct ir_inst *power(struct ir_module *m, struct ir_inst *pow)
+{
+    struct ir_inst *square = pow->args[0], *r = NULL;
+    for (int64_t e = ir_get_int(pow->attrs, "exponent", 0); e; e >>= 1) {
+        if (e & 1) r = r ? product(m, pow, square, r) : square;
+        if (e > 1) square = product(m, pow, square, square);
+    }
     return r;
 }
 
@@ -120,7 +126,7 @@ enum pass_res pass_fold(struct pass_ctx *ctx, struct ir_module *m)
                 ir_remove(m, i);
                 again = true;
             } else if (i->op == IR_TENSOR_pow && ir_get_int(i->attrs, "exponent", 0) >= 2) {
-                ir_replace_uses(m, i, power(m, i, i->args[0], ir_get_int(i->attrs, "exponent", 0)));
+                ir_replace_uses(m, i, power(m, i));
                 ir_remove(m, i);
                 again = true;
             } else if (merge_chain(m, i) || merge_batchnorm(m, i)) {

@@ -57,7 +57,18 @@ static void unite(struct state *s, const struct ir_inst *a, const struct ir_inst
 
 static bool keeps_scale(enum ir_op op) { return op == IR_VEC_add || op == IR_VEC_sub || op == IR_VEC_addc; }
 
-/* Finds products whose sum with others cannot be exact and multiplies each by 1; true if any was found. */
+/* Sums read the product times 1 instead, which lands on any scale. */
+static void split(struct state *s, struct ir_inst *mul)
+{
+    struct ir_inst *one = ir_build(s->m, mul->next, IR_VEC_mulc, mul->type, 1, &mul);
+    ir_copy_attrs(s->m, &one->attrs, mul->attrs);
+    ir_set_float(s->m, &one->attrs, "value", 1.0);
+    for (struct ir_inst *u = one->next; u; u = u->next)
+        for (uint32_t a = 0; a < u->nargs; a++)
+            if (keeps_scale(u->op) && u->args[a] == mul) u->args[a] = one;
+}
+
+/* Finds products whose sum with others cannot be exact and splits them off; true if any was found. */
 static bool split_products(struct state *s, struct arena *scratch)
 {
     for (uint32_t k = 0; k < s->count; k++) s->root[k] = k;
@@ -66,6 +77,7 @@ static bool split_products(struct state *s, struct arena *scratch)
             for (uint32_t a = 0; a < i->nargs; a++) unite(s, i, i->args[a]);
     struct ir_inst **mul = ARENA_ARRAY(scratch, struct ir_inst *, s->count);    // by class: its first product
     uint32_t *muls = ARENA_ARRAY(scratch, uint32_t, s->count);                  // by class: how many
+    uint32_t *kept = ARENA_ARRAY(scratch, uint32_t, s->count);                  // by class: left as it is
     bool *bad = ARENA_ARRAY(scratch, bool, s->count);
     for (struct ir_inst *i = s->m->first; i; i = i->next) {
         if (i->op != IR_VEC_mul) continue;
@@ -82,14 +94,13 @@ static bool split_products(struct state *s, struct arena *scratch)
         }
     }
     bool any = false;
-    for (struct ir_inst *i = s->m->first, *next; i; i = next) {
-        next = i->next;
-        if (i->op != IR_VEC_mul || !bad[find(s, i->id)]) continue;
-        struct ir_inst *one = ir_build(s->m, next, IR_VEC_mulc, i->type, 1, &i);
-        ir_copy_attrs(s->m, &one->attrs, i->attrs);
-        ir_set_float(s->m, &one->attrs, "value", 1.0);
-        ir_replace_uses(s->m, i, one);
-        one->args[0] = i;
+    for (struct ir_inst *i = s->m->last, *prev; i; i = prev) {
+        prev = i->prev;
+        if (i->op != IR_VEC_mul) continue;
+        uint32_t r = find(s, i->id);
+        // The last product of several, often the deepest, keeps its scale; the next round looks at what is left.
+        if (!bad[r] || (muls[r] > 1 && kept[r]++ == 0)) continue;
+        split(s, i);
         any = true;
     }
     return any;

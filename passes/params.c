@@ -16,7 +16,7 @@
 #include "../compiler/diag.h"
 #include <math.h>
 
-enum { SCALE_BITS_MIN = 20, SCALE_BITS_MAX = 46, DEFAULT_PRECISION = 14 };
+enum { SCALE_BITS_MIN = 20, SCALE_BITS_MAX = 46, DEFAULT_PRECISION = 13 };
 static const double special_bits = 46.8, sigmas = 6, budget = 5e8;
 
 struct search {
@@ -135,7 +135,7 @@ enum pass_res pass_params(struct pass_ctx *ctx, struct ir_module *m)
 {
     struct search s = {.m = m, .opt = ctx->opt, .scratch = ctx->scratch};
     if (range_measure(ctx, m, range_rows(m, ctx->opt, budget)) != 0) return PASS_FAIL;
-    s.margin = ctx->opt->ncalib ? 1 : 0;
+    s.margin = ctx->opt->ncalib ? 1 : 4;              // guessed ranges may be sixteen times too small
     s.want = ctx->opt->precision ? ctx->opt->precision : DEFAULT_PRECISION;
     uint32_t count = 0, slots = 1;
     for (struct ir_inst *i = m->first; i; i = i->next) {

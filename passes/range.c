@@ -46,7 +46,7 @@ static double work(const struct ir_module *m)
 int64_t range_rows(const struct ir_module *m, const struct options *opt, double budget)
 {
     double rows = budget / work(m);
-    if (rows < 4) rows = 4;
+    if (rows < 48) rows = 48;
     return rows < (double)opt->ncalib ? (int64_t)rows : opt->ncalib;
 }
 
@@ -140,11 +140,6 @@ int range_measure(struct pass_ctx *ctx, struct ir_module *m, int64_t rows)
         if (!isfinite(a) || !isfinite(b)) {
             diag_error(ir_op_name(i->op), "a value is not finite on the %s", measured ? "calibration data" : "input range");
             return -1;
-        }
-        if (!measured && i->nargs) {
-            double top = 8 * fmax(fabs(a), fabs(b));
-            a = -top;
-            b = top;
         }
         ir_set_float(m, &i->attrs, "rlo", a);
         ir_set_float(m, &i->attrs, "rhi", b);

@@ -6,7 +6,7 @@
 #include "pass.h"
 
 /* Runs the module (any dialect) on the calibration rows, at most `rows` of them, and sets rlo, rhi to what was seen. Without
- * calibration data: on random inputs from --input-range ([-1,1] if none), widened eightfold. 0, or -1 after diag_error. */
+ * calibration data: on both ends of --input-range ([-1,1] if none) and random inputs between. 0, or -1 after diag_error. */
 int range_measure(struct pass_ctx *, struct ir_module *, int64_t rows);
 
 /* Calibration rows to run so that about `budget` multiply-adds are spent; all of them if few. */

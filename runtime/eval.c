@@ -4,6 +4,8 @@
 
 #include <assert.h>
 
+static const size_t default_baby_bytes = (size_t)1 << 30;
+
 static size_t round_words(size_t words)
 {
     return (words + 7) & ~(size_t)7;        // 64 bytes
@@ -52,6 +54,7 @@ enum ck_err ck_eval_new(struct ck_eval **out, const struct ck_context *ctx, cons
     ev->ctx = ctx;
     ev->evk = evk;
     ev->weights = weights;
+    ev->baby_bytes = default_baby_bytes;
     enum ck_err err = ck_scratch_reserve(ev, basic_words(ctx, evk));
     if (err != CK_OK) {
         ck_eval_free(ev);

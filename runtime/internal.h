@@ -195,6 +195,7 @@ struct ck_eval {
     const struct ck_evk *evk;
     const struct ck_weights *weights;
     struct ck_scratch scratch;
+    size_t baby_bytes;      // ck_linear holds all rotated inputs at once up to this many bytes
     void (*report)(void *arg, size_t step, size_t steps, const char *what);
     void *report_arg;
 };

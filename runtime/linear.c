@@ -48,19 +48,22 @@ static bool new_group(const struct ck_lin_term *t, uint32_t i)
     return i == 0 || t[i].out != t[i - 1].out || t[i].giant != t[i - 1].giant;
 }
 
-// Every key is there; the first baby's gadget, else the first giant's or fold's, is that of the sums.
+static enum ck_err need_key(struct map *m, int32_t rotation)
+{
+    if (!is_turn(m, rotation)) return CK_OK;
+    const struct ck_key *key = find(m, rotation);
+    if (!key) return CK_EKEY;
+    if (!m->g) m->g = &m->ev->evk->gadget[key->gadget];
+    return CK_OK;
+}
+
+// Every key that is used is there; the first baby's gadget, else the first giant's or fold's, is that of the sums.
 static enum ck_err check_keys(struct map *m)
 {
     const struct ck_lin *lin = m->lin;
-    const int32_t *list[] = {lin->baby, lin->giant, lin->fold};
-    const uint32_t count[] = {lin->nbaby, lin->ngiant, lin->nfold};
-    for (int s = 0; s < 3; s++)
-        for (uint32_t i = 0; i < count[s]; i++) {
-            if (!is_turn(m, list[s][i])) continue;
-            const struct ck_key *key = find(m, list[s][i]);
-            if (!key) return CK_EKEY;
-            if (!m->g) m->g = &m->ev->evk->gadget[key->gadget];
-        }
+    for (uint32_t i = 0; i < lin->nterm; i++) CK_TRY(need_key(m, lin->baby[lin->term[i].baby]));
+    for (uint32_t i = 0; i < lin->nterm; i++) CK_TRY(need_key(m, lin->giant[lin->term[i].giant]));
+    for (uint32_t i = 0; i < lin->nfold; i++) CK_TRY(need_key(m, lin->fold[i]));
     return CK_OK;
 }
 
@@ -108,7 +111,7 @@ static void plan(struct map *m)
     }
     const size_t inner = inner_words(m), n = m->ctx->n, all = m->nslot * inner;
     const size_t each = m->most * inner + m->ngroup * inner;
-    m->stream = all + inner > each && all * sizeof(uint64_t) > (size_t)1 << 30;
+    m->stream = all + inner > each && all * sizeof(uint64_t) > m->ev->baby_bytes;
     uint32_t widest = m->kout;
     size_t switching = (2 + (size_t)m->ctx->threads) * n;       // of a plain rescale
     for (uint32_t i = 0; m->g && i < m->ev->evk->ngadget; i++) {

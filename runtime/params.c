@@ -137,8 +137,8 @@ void ck_params_gadget(const struct ck_params *par, uint32_t limbs, uint32_t *alp
 {
     *alpha = par->alpha;
     *np = par->np;
-    // One digit of 2, 4 or 8 limbs. Few sizes, so that keys of neighbouring levels share their ModUp.
-    for (uint32_t size = 2; size <= 8; size *= 2) {
+    // One digit of 1, 2, 4 or 8 limbs. Few sizes, so that keys of neighbouring levels share their ModUp.
+    for (uint32_t size = 1; size <= 8; size *= 2) {
         if (limbs > size || size > par->nq) continue;
         double need = log2_product(par->q, size);
         uint32_t k = 1;

@@ -38,7 +38,7 @@ double ck_params_logqp(const struct ck_params *);
 const char *ck_params_check(const struct ck_params *);
 
 /* The gadget of a key whose highest use has `limbs` limbs: limbs per digit and number of special primes (the first of p).
- * Keys of up to 8 limbs get one digit of 2, 4 or 8 limbs with as few special primes as keep the noise, where that is
+ * Keys of up to 8 limbs get one digit of 1, 2, 4 or 8 limbs with as few special primes as keep the noise, where that is
  * cheaper than the gadget of the parameters. */
 void ck_params_gadget(const struct ck_params *, uint32_t limbs, uint32_t *alpha, uint32_t *np);
 

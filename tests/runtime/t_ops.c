@@ -166,13 +166,16 @@ int main(void)
     const struct {
         uint32_t logn, log_slots;
         double bits;
-        uint32_t nq, np, alpha;
+        uint32_t nq, np, alpha, security;
     } set[] = {
-        {10, 9, 40, 4, 2, 2}, {11, 5, 30, 5, 1, 1}, {12, 11, 46, 7, 3, 3}, {10, 0, 45, 3, 3, 3}, {13, 12, 45, 12, 4, 4}, {12, 6, 34, 9, 9, 9},
+        {10, 9, 40, 4, 2, 2, 0},  {11, 5, 30, 5, 1, 1, 0},    {12, 11, 46, 7, 3, 3, 0},
+        {10, 0, 45, 3, 3, 3, 0},  {13, 12, 45, 12, 4, 4, 0},  {12, 6, 34, 9, 9, 9, 0},
+        {13, 12, 28, 6, 1, 1, 128}, {14, 10, 46, 6, 3, 3, 128},
     };
     for (size_t i = 0; i < sizeof set / sizeof *set; i++) {
         struct ck_params par =
             fixture_params(set[i].logn, set[i].log_slots, set[i].bits, set[i].nq, set[i].np, set[i].alpha);
+        par.security = set[i].security;
         const char *why = ck_params_check(&par);
         CHECKF(!why, "set %zu: %s", i, why ? why : "");
         if (why) continue;
