@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The walk over an ONNX graph: names to values, a topological order, each node folded or translated by its row of onnx_ops.def, inputs and
-// outputs. A node that cannot be translated leaves a stand-in of the same shape where that is known, so that one run reports every
+// The walk over an ONNX graph: names to values, a topological order, each node folded or translated by its row of onnx_ops.def. A node that cannot be translated leaves a stand-in of the same shape where that is known, so that one run reports every
 // such node and nothing twice.
 
 #include "load.h"
@@ -49,7 +48,7 @@ struct val *load_val(struct load *ld, const char *name, bool create)
     return *b = v;
 }
 
-static int model_error(struct load *ld, const char *fmt, const char *name)
+int load_error(struct load *ld, const char *fmt, const char *name)
 {
     diag_error(ld->file, fmt, safe_text(ld->arena, name));
     ld->errors++;
@@ -170,8 +169,7 @@ static void refuse(struct node *n)
                "compute it before encryption or after decryption, or express it by supported operators (docs/OPERATORS.md)");
 }
 
-/* Decode an initialiser or a bound input at its first use. */
-static int resolve(struct load *ld, struct val *v)
+int load_resolve(struct load *ld, struct val *v)
 {
     const Onnx__TensorProto *t = v->bound ? v->bound : v->init;
     if (v->kind != VAL_UNSEEN || !t)
@@ -194,7 +192,7 @@ static void node_run(struct node *n)
         struct val *v = n->in[i];
         if (!v)
             continue;
-        unknown |= resolve(n->ld, v) || v->kind == VAL_UNKNOWN;
+        unknown |= load_resolve(n->ld, v) || v->kind == VAL_UNKNOWN;
         if (v->kind == VAL_UNSEEN) {
             node_error(n, "input %zu (\"%s\") is neither computed by a node nor an input or initialiser of the model", i,
                        safe_text(n->ld->arena, v->name));
@@ -285,198 +283,19 @@ static int64_t order_nodes(struct load *ld, struct node *nodes, int64_t *order)
     return count;
 }
 
-/* True when the integer input is used by casts to real numbers only: its values are then encrypted as reals. */
-static bool only_cast(const struct node *nodes, size_t nn, const struct val *v)
-{
-    for (size_t k = 0; k < nn; k++)
-        for (size_t i = 0; i < nodes[k].nin; i++)
-            if (nodes[k].in[i] == v && (strcmp(nodes[k].op, "Cast") || type_is_int((int32_t)attr_int(&nodes[k], "to", DT(INT64)))))
-                return false;
-    return v->uses > 0;
-}
-
-/* The shape with a batch axis of 1 in front, added where there is none; -1: too many axes. */
-static int with_batch(const struct shape *s, struct shape *full)
-{
-    *full = *s;
-    if (s->rank && s->dim[0] == 1)
-        return 0;
-    if (s->rank == IR_MAX_RANK)
-        return -1;
-    full->rank = s->rank + 1;
-    full->dim[0] = 1;
-    memcpy(full->dim + 1, s->dim, s->rank * sizeof s->dim[0]);
-    return 0;
-}
-
-static int make_input(struct load *ld, const Onnx__ValueInfoProto *in, struct node *nodes)
-{
-    const char *name = safe_text(ld->arena, in->name);
-    struct val *v = load_val(ld, in->name, true);
-    if (v->kind != VAL_UNSEEN || v->init || v->bound)
-        return 0;
-    if (v->producer >= -1)
-        return model_error(ld, "\"%s\" is defined twice", in->name);
-    v->producer = -1;
-    if (!v->uses && !v->is_output) {
-        diag_note("%s: input \"%s\" is not used", ld->file, name);
-        return 0;
-    }
-    const char *where = arena_printf(ld->arena, "%s: input \"%s\"", ld->file, name);
-    ld->errors++;
-    v->kind = VAL_UNKNOWN;
-    if (!in->type || in->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !in->type->tensor_type->shape) {
-        diag_error(where, "not a tensor of known shape");
-        return -1;
-    }
-    const Onnx__TypeProto__Tensor *t = in->type->tensor_type;
-    if (t->elem_type == DT(STRING) || t->elem_type == DT(COMPLEX64) || t->elem_type == DT(COMPLEX128)) {
-        diag_error(where, "elements of type %s cannot be encrypted", type_name(t->elem_type));
-        return -1;
-    }
-    if (type_is_int(t->elem_type) && !only_cast(nodes, ld->graph->n_node, v)) {
-        diag_error(where, "its elements are %s; encrypted inputs are real numbers: give it as a constant of the model, or as float",
-                   type_name(t->elem_type));
-        return -1;
-    }
-    struct shape s = {.rank = (uint32_t)t->shape->n_dim};
-    if (t->shape->n_dim > IR_MAX_RANK) {
-        diag_error(where, "more than %d axes", IR_MAX_RANK);
-        return -1;
-    }
-    int64_t numel = 1;
-    for (uint32_t i = 0; i < s.rank; i++) {
-        const Onnx__TensorShapeProto__Dimension *d = t->shape->dim[i];
-        bool known = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && d->dim_value != 0;
-        if (!known && i) {
-            const char *sym = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM ? safe_text(ld->arena, d->dim_param) : "?";
-            diag_error(where, "axis %u has no fixed size (\"%s\"); only the first axis, the batch, may be symbolic. Export the model with a "
-                       "fixed input shape (torch.onnx.export without dynamic_axes for that axis, or python3 -m onnxruntime.tools."
-                       "make_dynamic_shape_fixed)", i, sym);
-            return -1;
-        }
-        s.dim[i] = known ? d->dim_value : 1;
-        if (s.dim[i] < 1 || __builtin_mul_overflow(numel, s.dim[i], &numel) || numel > (int64_t)1 << LOAD_MAX_NUMEL_LOG2) {
-            diag_error(where, "impossible or too large dimension %lld (axis %u)", (long long)s.dim[i], i);
-            return -1;
-        }
-    }
-    struct shape full;
-    if (with_batch(&s, &full)) {
-        diag_error(where, "more than %d axes (a batch axis of 1 included)", IR_MAX_RANK);
-        return -1;
-    }
-    ld->errors--;
-    struct ir_inst *x = ir_build(ld->mod, NULL, IR_TENSOR_input, ir_type_tensor(full.rank, full.dim), 0, NULL);
-    ir_set_string(ld->mod, ir_inst_attrs(x), "name", name);
-    ir_set_string(ld->mod, ir_inst_attrs(x), "node", name);
-    ir_set_ints(ld->mod, ir_inst_attrs(x), "shape", full.dim, full.rank);
-    if (full.rank != s.rank)
-        ir_set_ints(ld->mod, ir_inst_attrs(x), "modelshape", s.dim, s.rank);
-    v->kind = VAL_INST;
-    v->inst = x;
-    return 0;
-}
-
-/* Inputs come first in a module, so the reshape that takes the added batch axis away is a second step. */
-static void strip_batch(struct load *ld, const Onnx__ValueInfoProto *in)
-{
-    struct val *v = load_val(ld, in->name, true);
-    if (v->kind != VAL_INST || v->inst->op != IR_TENSOR_input)
-        return;
-    const struct ir_attr *s = ir_attr_find(v->inst->attrs, "modelshape");
-    if (!s)
-        return;
-    struct ir_inst *arg = v->inst;
-    v->inst = ir_build(ld->mod, NULL, IR_TENSOR_reshape, ir_type_tensor((uint32_t)s->ints.n, s->ints.v), 1, &arg);
-    ir_set_string(ld->mod, ir_inst_attrs(v->inst), "node", safe_text(ld->arena, in->name));
-}
-
-/* A constant as an instruction: no entry of the matrix, all of it bias. */
-static struct ir_inst *constant_output(struct load *ld, const char *name, const struct ctensor *c)
-{
-    struct ir_inst *x = ld->mod->first;
-    if (!x) {
-        x = ir_build(ld->mod, NULL, IR_TENSOR_input, ir_type_tensor(2, (int64_t[]){1, 1}), 0, NULL);
-        ir_set_string(ld->mod, ir_inst_attrs(x), "name", "none");
-        ir_set_string(ld->mod, ir_inst_attrs(x), "node", "none");
-        ir_set_ints(ld->mod, ir_inst_attrs(x), "shape", (int64_t[]){1, 1}, 2);
-    }
-    int64_t cols = ir_type_numel(&x->type);
-    struct ir_csr m = {.rows = c->numel, .cols = cols, .ptr = ARENA_ARRAY(ld->arena, int64_t, c->numel + 1),
-                       .col = ARENA_NEW(ld->arena, int32_t), .val = ARENA_NEW(ld->arena, double)};
-    struct ir_inst *y = ir_build(ld->mod, NULL, IR_TENSOR_affine, ir_type_tensor(c->s.rank, c->s.dim), 1, &x);
-    ir_set_symbol(ld->mod, ir_inst_attrs(y), "mat", ir_csr_add(ld->mod, safe_symbol(ld->arena, name), &m));
-    struct ir_const *b = ir_const_add(ld->mod, safe_symbol(ld->arena, arena_printf(ld->arena, "%s.bias", name)), IR_F64, 1, &c->numel);
-    for (int64_t i = 0; i < c->numel; i++)
-        ((double *)b->data)[i] = const_at(c, i);
-    ir_set_symbol(ld->mod, ir_inst_attrs(y), "bias", b->name);
-    ir_set_string(ld->mod, ir_inst_attrs(y), "node", safe_text(ld->arena, name));
-    return y;
-}
-
-static void make_output(struct load *ld, const Onnx__ValueInfoProto *out)
-{
-    struct val *v = load_val(ld, out->name, false);
-    const char *name = safe_text(ld->arena, out->name);
-    if (v && resolve(ld, v))
-        return;
-    if (!v || v->kind == VAL_UNSEEN) {
-        model_error(ld, "output \"%s\" is computed by no node", out->name);
-        return;
-    }
-    if (v->kind == VAL_UNKNOWN || v->poisoned)
-        return;
-    if (v->kind == VAL_CONST) {
-        if (!ld->opt || ld->opt->constant_outputs == ONNX_REFUSE_CONSTANT || v->c->numel < 1) {
-            model_error(ld, "output \"%s\" is a constant: it depends on no input, so there is nothing to encrypt", out->name);
-            return;
-        }
-        v->inst = constant_output(ld, out->name, v->c);
-    }
-    struct shape s = inst_shape(v->inst), full;
-    if (with_batch(&s, &full)) {
-        model_error(ld, "output \"%s\" has too many axes", out->name);
-        return;
-    }
-    struct ir_inst *y = v->inst;
-    if (full.rank != s.rank) {
-        y = ir_build(ld->mod, NULL, IR_TENSOR_reshape, ir_type_tensor(full.rank, full.dim), 1, &y);
-        ir_set_string(ld->mod, ir_inst_attrs(y), "node", name);
-    }
-    struct ir_attr *attrs = NULL;
-    ir_set_string(ld->mod, &attrs, "name", name);
-    ir_set_ints(ld->mod, &attrs, "shape", full.dim, full.rank);
-    if (full.rank != s.rank)
-        ir_set_ints(ld->mod, &attrs, "modelshape", s.dim, s.rank);
-    if (v->post.fn) {
-        const char *text = arena_printf(ld->arena, "%s:", v->post.fn);
-        for (uint32_t i = 0; i < v->post.naxes; i++)
-            text = arena_printf(ld->arena, "%s%s%u", text, i ? "," : "", v->post.axis[i] + full.rank - s.rank);
-        ir_set_string(ld->mod, &attrs, "post", text);
-        struct shape after = v->post.shape;
-        if (full.rank != s.rank) {
-            memmove(after.dim + 1, after.dim, after.rank++ * sizeof after.dim[0]);
-            after.dim[0] = 1;
-        }
-        ir_set_ints(ld->mod, &attrs, "postshape", after.dim, after.rank);
-    }
-    ir_add_output(ld->mod, y, attrs);
-}
-
 /* Names: initialisers, bindings, producers, uses. */
 static int declare(struct load *ld, struct node *nodes)
 {
     const Onnx__GraphProto *g = ld->graph;
     if (g->n_sparse_initializer)
-        return model_error(ld, "sparse initialisers are not supported%s; export dense weights", "");
+        return load_error(ld, "sparse initialisers are not supported%s; export dense weights", "");
     for (size_t i = 0; i < g->n_initializer; i++) {
         const char *name = g->initializer[i]->name;
         struct val *v = name && *name ? load_val(ld, name, true) : NULL;
         if (!v)
-            return model_error(ld, "an initialiser has no name%s", "");
+            return load_error(ld, "an initialiser has no name%s", "");
         if (v->init)
-            return model_error(ld, "initialiser \"%s\" is defined twice", name);
+            return load_error(ld, "initialiser \"%s\" is defined twice", name);
         v->init = g->initializer[i];
     }
     for (size_t k = 0; k < g->n_node; k++) {
@@ -496,13 +315,13 @@ static int declare(struct load *ld, struct node *nodes)
     }
     for (size_t i = 0; i < g->n_output; i++) {
         if (!g->output[i]->name || !*g->output[i]->name)
-            return model_error(ld, "an output has no name%s", "");
+            return load_error(ld, "an output has no name%s", "");
         load_val(ld, g->output[i]->name, true)->is_output = true;
     }
     for (size_t i = 0; i < g->n_input; i++)
         if (!g->input[i]->name || !*g->input[i]->name)
-            return model_error(ld, "an input has no name%s", "");
-    return g->n_output ? 0 : model_error(ld, "the graph has no output%s", "");
+            return load_error(ld, "an input has no name%s", "");
+    return g->n_output ? 0 : load_error(ld, "the graph has no output%s", "");
 }
 
 static int translate(struct load *ld)
@@ -512,15 +331,15 @@ static int translate(struct load *ld)
     if (declare(ld, nodes))
         return -1;
     for (size_t i = 0; i < g->n_input; i++)
-        make_input(ld, g->input[i], nodes);
+        port_input(ld, g->input[i], nodes);
     for (size_t i = 0; i < g->n_input; i++)
-        strip_batch(ld, g->input[i]);
+        port_strip_batch(ld, g->input[i]);
     int64_t *order = ARENA_ARRAY(ld->arena, int64_t, g->n_node + 1);
     int64_t count = order_nodes(ld, nodes, order);
     for (int64_t k = 0; k < count; k++)
         node_run(&nodes[order[k]]);
     for (size_t i = 0; count >= 0 && i < g->n_output; i++)
-        make_output(ld, g->output[i]);
+        port_output(ld, g->output[i]);
     return ld->errors ? -1 : 0;
 }
 

@@ -72,6 +72,11 @@ struct load {
 
 struct val *load_val(struct load *, const char *name, bool create);
 
+/* Report against the model, `fmt` with one name; always -1. */
+int load_error(struct load *, const char *fmt, const char *name);
+/* Decode an initialiser or a bound input at its first use; 0, or -1 after a report. */
+int load_resolve(struct load *, struct val *);
+
 /* One ONNX node being translated. */
 struct node {
     struct load *ld;
@@ -196,6 +201,11 @@ void shape_strides(const struct shape *s, const struct shape *out, int64_t *stri
 
 /* tensor_data.c: NULL after diag_error(where). */
 struct ctensor *tensor_decode(struct arena *, const char *where, const char *dir, const Onnx__TensorProto *);
+
+/* ports.c: all report against the named port. */
+int port_input(struct load *, const Onnx__ValueInfoProto *, struct node *nodes);
+void port_strip_batch(struct load *, const Onnx__ValueInfoProto *);    // after all inputs
+void port_output(struct load *, const Onnx__ValueInfoProto *);
 
 /* proto.c */
 Onnx__ModelProto *proto_model(const char *file, const uint8_t *bytes, size_t len);     // NULL after diag_error
