@@ -55,8 +55,11 @@ void layout_pack(double *slots, const struct layout *l, const double *tensor)
     int64_t numel = layout_numel(l);
     memset(slots, 0, sizeof *slots * l->n * layout_count(l));
     for (int64_t e = 0; e < numel; e++) {
-        int64_t s = layout_slot(l, e), base = s / l->n * l->n;
-        for (int64_t k = (s - base) % l->period; k < l->n; k += l->period) slots[base + k] = tensor[e];
+        int64_t s = layout_slot(l, e), base = s / l->n * l->n, at = (s - base) % l->period;
+        for (int64_t copy = 0; copy < l->n; copy += l->period) {
+            slots[base + copy + at] = tensor[e];
+            at = (at + l->skew) % l->period;
+        }
     }
 }
 
@@ -69,6 +72,7 @@ void layout_unpack(double *tensor, const struct layout *l, const double *slots)
 const char *layout_print(struct arena *a, const struct layout *l)
 {
     char *s = arena_printf(a, "n=%" PRIu32 " period=%" PRIu32, l->n, l->period);
+    if (l->skew) s = arena_printf(a, "%s skew=%" PRId64, s, l->skew);
     if (l->offset) s = arena_printf(a, "%s offset=%" PRId64, s, l->offset);
     if (l->clean) s = arena_printf(a, "%s clean", s);
     uint32_t d = 0;
@@ -134,6 +138,7 @@ int layout_parse(struct layout *out, const char *text)
     if (!power_of_two(n) || !power_of_two(period)) return -1;
     l.n = (uint32_t)n;
     l.period = (uint32_t)period;
+    if (word(&p, " skew=") && number(&p, &l.skew, 1, period - 1)) return -1;
     if (word(&p, " offset=") && number(&p, &l.offset, 0, 1 << 30)) return -1;
     if (word(&p, " clean")) l.clean = true;
     while (word(&p, " ["))

@@ -9,11 +9,12 @@ int main(void)
 {
     static const char *const good[] = {
         "n=1024 period=1024 [16:64 2:1 2:28] [14:56] [14:2]", "n=8 period=2 [2:1]", "n=16 period=16 offset=3 clean [2:16] [4:1]",
-        "n=4 period=4", "n=65536 period=1 []",
+        "n=4 period=4", "n=65536 period=1 []", "n=16 period=4 skew=3 offset=1 [3:1]",
     };
     static const char *const bad[] = {
         "", "n=3 period=1 [1:1]", "n=8 period=16 [8:1]", "n=8 period=3 [3:1]", "n=8 period=8 [8]", "n=8 period=8 [8:1", "n=8 period=8 [0:1]",
         "n=8 period=8 [8:-1]", "n=8 period=8 [8:1] x", "n=8 period=8 [1073741824:1] [1073741824:1073741824]", "n=8  period=8 [8:1]",
+        "n=8 period=4 skew=0 [4:1]", "n=8 period=4 skew=4 [4:1]", "n=8 period=4 skew=-1 [4:1]",
     };
     struct arena *a = arena_new();
     struct layout l;
@@ -35,6 +36,12 @@ int main(void)
     CHECK(!layout_parse(&l, "n=8 period=2 [2:1]"));
     layout_pack(s, &l, x);
     for (int k = 0; k < 8; k++) CHECK(s[k] == x[k % 2]);
+    CHECK(!layout_parse(&l, "n=16 period=4 skew=3 [4:1]"));
+    layout_pack(s, &l, x);
+    layout_unpack(back, &l, s);
+    CHECK(!memcmp(x, back, 4 * sizeof *x));
+    for (int k = 0; k < 4; k++)
+        for (int j = 0; j < 4; j++) CHECK(s[4 * k + j] == x[((j - 3 * k) % 4 + 4) % 4]);
     l = layout_dense(2, (int64_t[]){2, 3}, 8);
     CHECK(layout_slot(&l, 5) == 5 && layout_count(&l) == 1);
     arena_free(a);
