@@ -38,10 +38,10 @@ struct pass_flags {
  * ckks module reads no samples). 0, or -1 after diag_error. */
 int pass_flags_resolve(struct options *out, struct arena *, const struct pass_flags *, const struct ir_module *);
 
-/* Reads `text`, [NAME=]FILE[:MEMBER of an .npz], as samples of one input of the given shape (leading axis 1 is the batch): [batch]
- * arrays of doubles, row-major, in the arena. 0, or -1 after diag_error(option, ...). */
-int samples_read(double **out, int64_t *batch, struct arena *, const char *option, const char *path, uint32_t rank,
-                 const int64_t *dim);
+/* Reads samples of one input of the given shape (leading axis 1 is the batch) from a .npy, .npz or .pb file: [batch] arrays of doubles,
+ * row-major, in the arena. `member` names the array of an .npz that holds several; may be NULL. 0, or -1 after diag_error(option). */
+int samples_read(double **out, int64_t *batch, struct arena *, const char *option, const char *path, const char *member,
+                 uint32_t rank, const int64_t *dim);
 
 /* Which file feeds which input: one of `texts` per input of the module, [NAME=]FILE, in any order when named. */
 int inputs_match(const char **path_of_input, const struct ir_module *, const char *option, const struct arg_list *texts);

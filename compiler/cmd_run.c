@@ -36,17 +36,19 @@ static double file_bytes(const char *path)
 }
 
 /* Runs one program; 0, or -1 after diag_error (the program has said why). */
-static int part(struct run *r, const char *name, struct command_line *c, const char *made)
+static int part(struct run *r, const char *name, struct command_line *c, const char *made, int64_t rows)
 {
     struct child child;
     char size[32], peak[32];
-    if (r->quiet) put(c, "--quiet");
-    if (child_run(&child, c->v, r->quiet)) return -1;
+    bool show = !r->quiet && isatty(2) && !strcmp(name, "server");      // its progress; the others are short
+    if (!show) put(c, "--quiet");
+    if (child_run(&child, c->v, !show)) return -1;
     if (child.status) {
         diag_error(c->v[0], "%s failed", name);
         return -1;
     }
     printf("%-8s %8.3f s  peak memory %s", name, child.seconds, bytes_text(peak, child.peak_bytes));
+    if (rows > 1) printf("  %.3f s a sample", child.seconds / (double)rows);
     if (made) printf("  %s", bytes_text(size, file_bytes(made)));
     printf("\n");
     fflush(stdout);
@@ -99,7 +101,7 @@ static int compare(struct run *r, const struct samples *s, const struct ir_modul
 static const char *input_of(struct run *r, const struct samples *s, const struct ir_module *m, uint32_t i)
 {
     const char *cut = arena_printf(r->arena, "%s/in%u.npy", r->scratch, i);
-    if (access(cut, F_OK)) return r->input.v[i];
+    if (access(cut, F_OK)) return i < r->input.n ? r->input.v[i] : NULL;
     if (s->nin == 1) return cut;
     return arena_printf(r->arena, "%s=%s", ir_get_string(ir_input(m, i)->attrs, "name", ""), cut);
 }
@@ -122,23 +124,24 @@ static int run(struct run *r, struct ir_module *m)
     const char *y = arena_printf(a, "%s/y.ct", r->scratch), *threads = arena_printf(a, "%d", r->threads);
     if (access(arena_printf(a, "%s/secret.key", keys), F_OK)) {
         struct command_line c = begin(r, "client", "keygen", keys);
-        if (part(r, "keygen", &c, eval)) return -1;
+        if (part(r, "keygen", &c, eval, 0)) return -1;
     }
     struct command_line c = begin(r, "client", "encrypt", keys);
-    for (uint32_t i = 0; i < s.nin; i++) option(&c, "--input", input_of(r, &s, m, i));
+    for (uint32_t i = 0; i < s.nin; i++)
+        if (input_of(r, &s, m, i)) option(&c, "--input", input_of(r, &s, m, i));
     option(&c, "--output", x);
-    if (part(r, "encrypt", &c, x)) return -1;
+    if (part(r, "encrypt", &c, x, s.rows)) return -1;
     c = begin(r, "server", "run", eval);
     option(&c, "--input", x);
     option(&c, "--output", y);
     if (r->threads) option(&c, "--threads", threads);
-    if (part(r, "server", &c, y)) return -1;
+    if (part(r, "server", &c, y, s.rows)) return -1;
     c = begin(r, "client", "decrypt", keys);
     option(&c, "--input", y);
     for (uint32_t k = 0; k < m->noutputs; k++)
         option(&c, "--output", m->noutputs == 1 ? out[k]
                : arena_printf(a, "%s=%s", ir_get_string(m->output_attrs[k], "name", ""), out[k]));
-    if (part(r, "decrypt", &c, NULL)) return -1;
+    if (part(r, "decrypt", &c, NULL, s.rows)) return -1;
     printf("%lld sample%s\n", (long long)s.rows, s.rows == 1 ? "" : "s");
     if (r->no_compare) return 0;
     if (samples_interp(&s, a, m, NULL, "plain model")) return -1;

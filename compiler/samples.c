@@ -60,11 +60,12 @@ static int64_t batch_of(const struct ck_npy *a, uint32_t rank, const int64_t *di
     return -1;
 }
 
-int samples_read(double **out, int64_t *batch, struct arena *arena, const char *option, const char *path, uint32_t rank,
-                 const int64_t *dim)
+int samples_read(double **out, int64_t *batch, struct arena *arena, const char *option, const char *path, const char *member,
+                 uint32_t rank, const int64_t *dim)
 {
     struct ck_npy a;
-    const char *why = ck_array_read(&a, path, NULL);
+    const char *why = ck_array_read(&a, path, member);
+    if (why && member) why = ck_array_read(&a, path, NULL);
     if (why) {
         diag_error(option, "%s: %s", path, why);
         return -1;
@@ -91,7 +92,8 @@ int samples_read(double **out, int64_t *batch, struct arena *arena, const char *
     return 0;
 }
 
-/* "name=file": the file, when the name is this input's; "file": the file for the only or the next unnamed input. */
+/* "name=file": the file, when the name is this input's; "file": the file for the only or the next unnamed input; one .npz may hold
+ * all of them. */
 int inputs_match(const char **path, const struct ir_module *m, const char *option, const struct arg_list *texts)
 {
     uint32_t n = ir_input_count(m), unnamed = 0;
@@ -115,6 +117,9 @@ int inputs_match(const char **path, const struct ir_module *m, const char *optio
         }
         path[unnamed] = text;
     }
+    size_t len = texts->n == 1 ? strlen(texts->v[0]) : 0;
+    for (uint32_t i = 1; len > 4 && !strcmp(texts->v[0] + len - 4, ".npz") && i < n; i++)
+        if (path[0] == texts->v[0]) path[i] = path[0];
     for (uint32_t i = 0; i < n; i++)
         if (!path[i]) {
             diag_error(option, "input \"%s\" is not given: %s NAME=FILE", ir_get_string(ir_input(m, i)->attrs, "name", ""), option);
@@ -174,7 +179,7 @@ int pass_flags_resolve(struct options *out, struct arena *a, const struct pass_f
         return -1;
     }
     double *samples;
-    if (samples_read(&samples, &out->ncalib, a, "--calib", f->calib, x->type.rank, x->type.dim)) return -1;
+    if (samples_read(&samples, &out->ncalib, a, "--calib", f->calib, ir_get_string(x->attrs, "name", NULL), x->type.rank, x->type.dim)) return -1;
     out->calib = samples;
     int64_t *labels = NULL;
     if (f->calib_labels && labels_read(&labels, a, f->calib_labels, out->ncalib)) return -1;

@@ -34,7 +34,7 @@ int samples_load(struct samples *s, struct arena *a, const struct ir_module *m, 
         const struct ir_inst *x = ir_input(m, i);
         struct ir_type t = io_shape(&x->type, x->attrs);
         int64_t rows;
-        if (samples_read(&s->in[i], &rows, a, option, path[i], t.rank, t.dim)) return -1;
+        if (samples_read(&s->in[i], &rows, a, option, path[i], ir_get_string(x->attrs, "name", NULL), t.rank, t.dim)) return -1;
         if (i && rows != s->rows) {
             diag_error(option, "%s has %lld samples, %s has %lld", path[i], (long long)rows, path[0], (long long)s->rows);
             return -1;
