@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one affine map costs between two layouts, and its slot-space matrix.
+#ifndef TACET_PASSES_LAYOUT_MAP_H
+#define TACET_PASSES_LAYOUT_MAP_H
+
+#include "../compiler/layout.h"
+#include "bsgs.h"
+
+/* A layout with its slot table. */
+struct place {
+    struct layout l;
+    uint32_t count;             // vectors
+    int64_t numel;
+    int32_t *slot;              // element -> global slot of its first copy
+    uint32_t id;
+};
+/* NULL if an element falls outside a period or two elements share a slot. */
+struct place *place_new(struct arena *, const struct layout *, uint32_t id);
+
+/* DIRECT: every copy of the output is computed in place. FOLD: each entry is computed once somewhere in its residue class modulo the
+ * output's period, and rotate-and-adds sum the classes, which leaves the result periodic. */
+enum map_mode { MAP_NONE, MAP_DIRECT, MAP_FOLD };
+
+struct map_plan {
+    enum map_mode mode;
+    uint32_t modulus;           // diagonals are free modulo this
+    struct bsgs_plan plan;
+    double cost;                // rotations; infinite for MAP_NONE
+    uint32_t nfold;
+    int64_t fold[16];
+};
+/* The cheaper mode. */
+void map_plan(struct arena *, struct map_plan *out, const struct ir_csr *, const struct place *in, const struct place *to);
+
+/* The slot-space matrix (to->count*n rows, in->count*n columns) of a planned map. */
+struct ir_csr map_matrix(struct arena *, const struct map_plan *, const struct ir_csr *, const struct place *in,
+                         const struct place *to);
+
+/* A tensor spread over all copies of a place; others zero. */
+void place_spread(double *slots, const struct place *, const double *tensor);
+#endif
