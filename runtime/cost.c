@@ -7,7 +7,8 @@
 
 // AVX-512 IFMA at N = 2^16, one core; refitted by `make bench`.
 const struct ck_cost ck_cost_default = {
-    .t_ntt = 100, .t_conv = 6.4, .t_elt = 10, .t_mul = 12, .t_expand = 30, .bytes_per_us = 12000, .two_thread_speedup = 1.85,
+    .t_ntt = 100,  .t_conv = 6.4,         .t_elt = 10,                .t_mul = 12,
+    .t_expand = 30, .bytes_per_us = 12000, .two_thread_speedup = 1.85,
 };
 
 // Time is close to N log N: 1 at 2^16, 0.47 at 2^15.

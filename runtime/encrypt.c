@@ -79,8 +79,8 @@ static void finish(struct ck_ct *ct, const struct ck_context *ctx, const struct 
 }
 
 static enum ck_err encrypt(struct ck_ct *out, uint8_t seed[CK_SEED_BYTES], const struct ck_context *ctx,
-                           const struct ck_secret *sk, const double *values, uint32_t level, double scale, double *coeff,
-                           int32_t *error, uint64_t *tmp)
+                           const struct ck_secret *sk, const double *values, uint32_t level, double scale,
+                           double *coeff, int32_t *error, uint64_t *tmp)
 {
     uint32_t prime[CK_MAX_Q];
     for (uint32_t i = 0; i <= level; i++) prime[i] = i;
@@ -134,8 +134,8 @@ enum ck_err ck_encrypt_seeded(struct ck_ct *out, uint8_t seed[CK_SEED_BYTES], co
     return err;
 }
 
-enum ck_err ck_encrypt(struct ck_ct *out, const struct ck_context *ctx, const struct ck_secret *sk, const double *values,
-                       uint32_t level, double scale)
+enum ck_err ck_encrypt(struct ck_ct *out, const struct ck_context *ctx, const struct ck_secret *sk,
+                       const double *values, uint32_t level, double scale)
 {
     uint8_t seed[CK_SEED_BYTES];
     return ck_encrypt_seeded(out, seed, ctx, sk, values, level, scale);

@@ -87,7 +87,8 @@ static enum ck_err fill_evk(struct ck_evk *evk, struct ck_galois_spec *spec, siz
     return CK_OK;
 }
 
-enum ck_err ck_evk_alloc(struct ck_evk **out, const struct ck_context *ctx, const struct ck_galois_spec *spec, size_t count)
+enum ck_err ck_evk_alloc(struct ck_evk **out, const struct ck_context *ctx, const struct ck_galois_spec *spec,
+                         size_t count)
 {
     if (count > UINT32_MAX / 2) return CK_ERANGE;
     for (size_t i = 0; i < count; i++) {
@@ -156,7 +157,8 @@ enum ck_err ck_key_fill(struct ck_evk *evk, struct ck_key *key, const uint64_t *
     const struct ck_gadget *g = &evk->gadget[key->gadget];
     const struct ck_kernels *k = ctx->k;
     const uint32_t ell = key->level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell);
-    const size_t error_bytes = d * ctx->n * sizeof(int32_t), tmp_bytes = (size_t)ctx->threads * ctx->n * sizeof(uint64_t);
+    const size_t error_bytes = d * ctx->n * sizeof(int32_t);
+    const size_t tmp_bytes = (size_t)ctx->threads * ctx->n * sizeof(uint64_t);
     int32_t *error = ck_mem_alloc(error_bytes);
     uint64_t *tmp = ck_mem_alloc(tmp_bytes);
     struct ck_drbg *rng = NULL;
@@ -203,7 +205,8 @@ static enum ck_err generate(struct ck_evk *evk, const struct ck_secret *sk, uint
         uint32_t *perm = (uint32_t *)(work + ctx->nprimes * ctx->n);
         ck_galois_perm(ctx, perm, ck_galois_inverse(ctx, key->galois));
         CK_PARALLEL(ctx->threads)
-        for (uint32_t j = 0; j < ctx->nprimes; j++) ctx->k->permute(work + j * ctx->n, sk->ntt + j * ctx->n, perm, ctx->n);
+        for (uint32_t j = 0; j < ctx->nprimes; j++)
+            ctx->k->permute(work + j * ctx->n, sk->ntt + j * ctx->n, perm, ctx->n);
         CK_TRY(ck_key_fill(evk, key, sk->ntt, work));
     }
     return CK_OK;

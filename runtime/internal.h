@@ -82,8 +82,8 @@ enum ck_err ck_secret_new_sparse(struct ck_secret **out, const struct ck_context
 
 /* ---- encoding (encode.c) ---- */
 
-/* 2n real coefficients of the subring polynomial whose n slots hold the complex values (re, im pairs), times scale, unrounded.
- * coeff: 2n doubles, out. values: n pairs. error below 2^-45 of the largest |value| times scale. */
+/* 2n real coefficients of the subring polynomial whose n slots hold the complex values (re, im pairs), times scale,
+ * unrounded. coeff: 2n doubles, out. values: n pairs. error below 2^-45 of the largest |value| times scale. */
 void ck_embed(double *coeff, const struct ck_context *, const double *values, double scale);
 /* The inverse: n complex values (re, im pairs) from 2n coefficients; coeff is destroyed. */
 void ck_unembed(double *values, const struct ck_context *, double *coeff, double scale);
@@ -101,15 +101,18 @@ void ck_compose(double *out, const struct ck_context *, const uint64_t *poly, ui
 /* As ck_encrypt for n complex values (re, im pairs); seed (out) regenerates the second polynomial. */
 enum ck_err ck_encrypt_complex(struct ck_ct *out, uint8_t seed[CK_SEED_BYTES], const struct ck_context *,
                                const struct ck_secret *, const double *values, uint32_t level, double scale);
-enum ck_err ck_decrypt_complex(double *values, const struct ck_context *, const struct ck_secret *, const struct ck_ct *);
-/* The second polynomial of a fresh ciphertext from its seed: what the file reader calls after reading the first. CK_ERANDOM. */
+enum ck_err ck_decrypt_complex(double *values, const struct ck_context *, const struct ck_secret *,
+                               const struct ck_ct *);
+/* The second polynomial of a fresh ciphertext from its seed: what the file reader calls after reading the first.
+ * CK_ERANDOM. */
 enum ck_err ck_ct_expand(struct ck_ct *ct, const struct ck_context *, const uint8_t seed[CK_SEED_BYTES]);
 /* The decrypted polynomial (phase) in coefficient form, level+1 limbs, out; for decoding and noise tests. */
 enum ck_err ck_phase(uint64_t *out, const struct ck_context *, const struct ck_secret *, const struct ck_ct *);
 
 /* ---- evaluation keys (evk.c, gadget.c) ---- */
 
-/* How a key cuts a polynomial into digits: alpha limbs each, K = np special primes. Tables for all levels up to max_level. */
+/* How a key cuts a polynomial into digits: alpha limbs each, K = np special primes. Tables for all levels up to
+ * max_level. */
 struct ck_gadget {
     uint32_t alpha, np, max_level, max_digits;
     struct ck_conv **up;            // [level*max_digits + digit]: digit -> the other limbs of QP, in limb order
@@ -127,9 +130,10 @@ static inline uint32_t ck_gadget_digits(const struct ck_gadget *g, uint32_t ell)
     return (ell + g->alpha - 1) / g->alpha;
 }
 
-/* One key: for digit i the pair (b_i, a_i) with b_i + a_i s' = P D_i s + e_i, where D_i is 1 modulo the primes of digit i and
- * 0 modulo the other q. For a Galois key s' = s(X^(1/g)), so that the automorphism comes after the inner product and digits
- * are shared by all rotations. Only b and the seed of a are kept. Limb order q_0..q_level, p_0..p_{np-1}. */
+/* One key: for digit i the pair (b_i, a_i) with b_i + a_i s' = P D_i s + e_i, where D_i is 1 modulo the primes of
+ * digit i and 0 modulo the other q. For a Galois key s' = s(X^(1/g)), so that the automorphism comes after the inner
+ * product and digits are shared by all rotations. Only b and the seed of a are kept. Limb order q_0..q_level,
+ * p_0..p_{np-1}. */
 struct ck_key {
     uint32_t galois;                // 0: relinearisation, s = s'^2
     uint32_t level;
@@ -150,8 +154,8 @@ struct ck_evk {
 struct ck_galois_spec {
     uint32_t galois, level;
 };
-/* Keys with all memory and tables but no content (b zero): the file reader fills seed and b of every key. Equal specs merge.
- * CK_ENOMEM, CK_ELEVEL. */
+/* Keys with all memory and tables but no content (b zero): the file reader fills seed and b of every key. Equal
+ * specs merge. CK_ENOMEM, CK_ELEVEL. */
 enum ck_err ck_evk_alloc(struct ck_evk **out, const struct ck_context *, const struct ck_galois_spec *, size_t count);
 /* Allocates and generates. */
 enum ck_err ck_evk_new_galois(struct ck_evk **out, const struct ck_context *, const struct ck_secret *,
@@ -163,8 +167,8 @@ static inline uint32_t ck_key_stream(uint32_t digit, uint32_t prime)
 }
 /* Words of b. */
 size_t ck_key_words(const struct ck_evk *, const struct ck_key *);
-/* Fills one key: it switches from the secret whose evaluation form is `from` (limbs q_0..q_level) to the one with form `to`
- * (prime-indexed limbs). */
+/* Fills one key: it switches from the secret whose evaluation form is `from` (limbs q_0..q_level) to the one with
+ * form `to` (prime-indexed limbs). */
 enum ck_err ck_key_fill(struct ck_evk *, struct ck_key *, const uint64_t *from, const uint64_t *to);
 /* Specs of the public kind into Galois elements, for ck_evk_alloc. CK_ERANGE. */
 enum ck_err ck_key_spec_galois(struct ck_galois_spec *out, const struct ck_context *, const struct ck_key_spec *);
@@ -223,12 +227,14 @@ struct ck_moddown_opt {
     const uint64_t *add[2];         // NULL: none; polynomials in Q at the resulting level
     bool rescale;                   // divide by q_level as well; level -> level-1
 };
-/* ModDown of `count` (1 or 2) polynomials in QP at acc + i*acc_stride words to out + i*out_stride words; acc is destroyed.
- * noise: (1+||s||_1)/2 per coefficient of the resulting ciphertext. out may be add; it does not overlap acc. */
+/* ModDown of `count` (1 or 2) polynomials in QP at acc + i*acc_stride words to out + i*out_stride words; acc is
+ * destroyed. noise: (1+||s||_1)/2 per coefficient of the resulting ciphertext. out may be add; it does not overlap
+ * acc. */
 void ck_moddown(uint64_t *out, size_t out_stride, const struct ck_context *, const struct ck_gadget *, uint64_t *acc,
                 size_t acc_stride, uint32_t count, uint32_t level, const struct ck_moddown_opt *, struct ck_scratch *);
 /* acc += P a on the limbs of Q (a: level+1 limbs). */
-void ck_raise_add(uint64_t *acc, const struct ck_context *, const struct ck_gadget *, const uint64_t *a, uint32_t level);
+void ck_raise_add(uint64_t *acc, const struct ck_context *, const struct ck_gadget *, const uint64_t *a,
+                  uint32_t level);
 /* Automorphism of `limbs` consecutive limbs; out does not overlap a. */
 void ck_permute(uint64_t *out, const struct ck_context *, const uint64_t *a, const uint32_t *perm, uint32_t limbs);
 

@@ -19,9 +19,15 @@ static size_t tile_size(const struct ck_context *ctx)
     return ctx->n > TILE ? TILE : ctx->n;
 }
 
+// Words of a-part tiles of one thread, and of all.
+static size_t tile_words(const struct ck_context *ctx, const struct ck_gadget *g)
+{
+    return g->max_digits * tile_size(ctx);
+}
+
 static size_t tiles_words(const struct ck_context *ctx, const struct ck_gadget *g)
 {
-    return (size_t)ctx->threads * g->max_digits * tile_size(ctx);
+    return (size_t)ctx->threads * tile_words(ctx, g);
 }
 
 size_t ck_digits_words(const struct ck_context *ctx, const struct ck_gadget *g, uint32_t level)
@@ -91,8 +97,8 @@ static bool inner_limb(uint64_t *acc, const struct ck_context *ctx, const struct
     return ok;
 }
 
-void ck_modup(uint64_t *digits, const struct ck_context *ctx, const struct ck_gadget *g, const uint64_t *a, uint32_t level,
-              struct ck_scratch *s)
+void ck_modup(uint64_t *digits, const struct ck_context *ctx, const struct ck_gadget *g, const uint64_t *a,
+              uint32_t level, struct ck_scratch *s)
 {
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell);
     const size_t n = ctx->n, mark = s->used;
@@ -119,14 +125,14 @@ enum ck_err ck_inner(uint64_t *acc, const struct ck_context *ctx, const struct c
     for (uint32_t j = 0; j < wide; j++) {
         const uint64_t *digit[CK_MAX_Q];
         for (uint32_t i = 0; i < d; i++) digit[i] = digits + (i * wide + j) * n;
-        bad += !inner_limb(acc, ctx, g, key, digit, j, ell, tmp + (size_t)ck_thread_index() * g->max_digits * tile_size(ctx));
+        bad += !inner_limb(acc, ctx, g, key, digit, j, ell, tmp + (size_t)ck_thread_index() * tile_words(ctx, g));
     }
     s->used = mark;
     return bad ? CK_ERANDOM : CK_OK;
 }
 
-enum ck_err ck_modup_inner(uint64_t *acc, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
-                           const uint64_t *a, uint32_t level, struct ck_scratch *s)
+enum ck_err ck_modup_inner(uint64_t *acc, const struct ck_context *ctx, const struct ck_gadget *g,
+                           const struct ck_key *key, const uint64_t *a, uint32_t level, struct ck_scratch *s)
 {
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell);
     const size_t n = ctx->n, mark = s->used;
@@ -142,16 +148,18 @@ enum ck_err ck_modup_inner(uint64_t *acc, const struct ck_context *ctx, const st
             digit[i] = own_limb(g, ell, i, j) ? a + j * n : limb;
             if (digit[i] == limb) ctx->k->ntt(limb, ctx->ntt[ck_limb_prime(ctx, ell, j)]);
         }
-        bad += !inner_limb(acc, ctx, g, key, digit, j, ell, tmp + (size_t)ck_thread_index() * g->max_digits * tile_size(ctx));
+        bad += !inner_limb(acc, ctx, g, key, digit, j, ell, tmp + (size_t)ck_thread_index() * tile_words(ctx, g));
     }
     s->used = mark;
     return bad ? CK_ERANDOM : CK_OK;
 }
 
-void ck_moddown(uint64_t *out, size_t out_stride, const struct ck_context *ctx, const struct ck_gadget *g, uint64_t *acc,
-                size_t acc_stride, uint32_t count, uint32_t level, const struct ck_moddown_opt *opt, struct ck_scratch *s)
+void ck_moddown(uint64_t *out, size_t out_stride, const struct ck_context *ctx, const struct ck_gadget *g,
+                uint64_t *acc, size_t acc_stride, uint32_t count, uint32_t level, const struct ck_moddown_opt *opt,
+                struct ck_scratch *s)
 {
-    const uint32_t ell = level + 1, keep = opt->rescale ? level : ell, cut = ell + g->np - keep, tiles = tile_count(ctx);
+    const uint32_t ell = level + 1, keep = opt->rescale ? level : ell, cut = ell + g->np - keep;
+    const uint32_t tiles = tile_count(ctx);
     const struct ck_conv *conv = opt->rescale ? g->down_rescale[level] : g->down[level];
     const struct ck_shoup *inv = opt->rescale ? g->pqinv + level * (g->max_level + 1) : g->pinv;
     const struct ck_kernels *k = ctx->k;
@@ -187,7 +195,8 @@ void ck_moddown(uint64_t *out, size_t out_stride, const struct ck_context *ctx, 
     s->used = mark;
 }
 
-void ck_raise_add(uint64_t *acc, const struct ck_context *ctx, const struct ck_gadget *g, const uint64_t *a, uint32_t level)
+void ck_raise_add(uint64_t *acc, const struct ck_context *ctx, const struct ck_gadget *g, const uint64_t *a,
+                  uint32_t level)
 {
     CK_PARALLEL(ctx->threads)
     for (uint32_t j = 0; j <= level; j++)

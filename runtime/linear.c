@@ -20,7 +20,7 @@ struct map {
     uint32_t ngroup;                // distinct (out, giant)
     uint32_t nslot;                 // distinct (in, baby)
     uint32_t most;                  // most babies of one input
-    bool stream;                    // one input at a time, an inner sum per group; else all babies at once, one inner sum
+    bool stream;                    // one input at a time and a sum per group; else all babies and one sum
     size_t words;                   // scratch of the whole call
     uint8_t *used;                  // nin x nbaby: the pair occurs
     uint64_t **slot;                // [2 (in nbaby + baby) + polynomial]: the rotated input
@@ -72,7 +72,8 @@ static enum ck_err check_terms(const struct ck_lin *lin)
     if (!lin->nin || !lin->nout || !(lin->out_scale > 0)) return CK_ESHAPE;
     for (uint32_t i = 0; i < lin->nterm; i++) {
         const struct ck_lin_term *t = &lin->term[i];
-        if (t->out >= lin->nout || t->in >= lin->nin || t->giant >= lin->ngiant || t->baby >= lin->nbaby) return CK_ESHAPE;
+        if (t->out >= lin->nout || t->in >= lin->nin) return CK_ESHAPE;
+        if (t->giant >= lin->ngiant || t->baby >= lin->nbaby) return CK_ESHAPE;
         if (!i) continue;
         const struct ck_lin_term *p = t - 1;    // order (out, giant, in)
         if (t->out < p->out || (t->out == p->out && (t->giant < p->giant || (t->giant == p->giant && t->in < p->in))))
@@ -104,7 +105,8 @@ static void plan(struct map *m)
     }
     if (m->g) {
         const double k = m->g->np, ell = m->ell, down = (ell + k) * c->t_ntt + ell * k * c->t_conv;
-        const double plain = ldexp(c->t_ntt, (int)m->ctx->par.log_slots + 1 - (int)m->ctx->logn) + c->t_elt + 2 * c->t_mul;
+        const int shrink = (int)m->ctx->logn - (int)m->ctx->par.log_slots - 1;
+        const double plain = ldexp(c->t_ntt, -shrink) + c->t_elt + 2 * c->t_mul;
         const bool wide = turned_babies && lin->nterm * k * plain + turned_groups * down < turned_babies * 2 * down;
         m->kin = wide ? m->g->np : 0;
         m->kout = wide || turned_groups || lin->nfold ? m->g->np : 0;

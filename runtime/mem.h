@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* `bytes` zeroed bytes, 64-byte aligned (2 MiB aligned and advised for huge pages from 4 MiB on); NULL if there are none.
- * Own: release with ck_mem_free and the same number of bytes. bytes = 0 gives a valid pointer. */
+/* `bytes` zeroed bytes, 64-byte aligned (2 MiB aligned and advised for huge pages from 4 MiB on); NULL if there are
+ * none. Own: release with ck_mem_free and the same number of bytes. bytes = 0 gives a valid pointer. */
 void *ck_mem_alloc(size_t bytes);
 void ck_mem_free(void *p, size_t bytes);
 

@@ -24,8 +24,8 @@ static void copy_limbs(const struct ck_context *ctx, uint64_t *out, const uint64
 }
 
 // out = a op b; polynomials that only one operand has are copied, or negated where they are b's in a difference.
-static enum ck_err combine(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a, const struct ck_ct *b, binary op,
-                           bool negate)
+static enum ck_err combine(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a, const struct ck_ct *b,
+                           binary op, bool negate)
 {
     const struct ck_context *ctx = ev->ctx;
     CK_TRY(check_in(ctx, a));

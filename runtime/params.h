@@ -37,14 +37,14 @@ double ck_params_logqp(const struct ck_params *);
 /* NULL if usable, else a static sentence that says what is wrong (insecure, bad prime, too many limbs ...). */
 const char *ck_params_check(const struct ck_params *);
 
-/* The gadget of a key whose highest use has `limbs` limbs: limbs per digit and number of special primes (the first of p).
- * Keys of up to 8 limbs get one digit of 1, 2, 4 or 8 limbs with as few special primes as keep the noise, where that is
- * cheaper than the gadget of the parameters. */
+/* The gadget of a key whose highest use has `limbs` limbs: limbs per digit and number of special primes (the first
+ * of p). Keys of up to 8 limbs get one digit of 1, 2, 4 or 8 limbs with as few special primes as keep the noise,
+ * where that is cheaper than the gadget of the parameters. */
 void ck_params_gadget(const struct ck_params *, uint32_t limbs, uint32_t *alpha, uint32_t *np);
 
 /* Finds `count` distinct primes, 1 mod 2^(logn+1), nearest to `target` (not necessarily below it), not among the
- * `ntaken` in `taken`, within a factor of two of the target and below 2^50. Deterministic: nearest first, the lower of two
- * equally near ones first. Returns the number found. */
+ * `ntaken` in `taken`, within a factor of two of the target and below 2^50. Deterministic: nearest first, the lower
+ * of two equally near ones first. Returns the number found. */
 uint32_t ck_primes_near(uint64_t *out, uint32_t count, double target, uint32_t logn,
                         const uint64_t *taken, uint32_t ntaken);
 

@@ -133,7 +133,8 @@ static void choose(struct series *s, const double *c, uint32_t degree, uint32_t 
 
 static struct ck_ct take_ct(struct series *s, uint32_t level)
 {
-    struct ck_ct ct = ck_ct_view(s->ctx, ck_scratch_take(&s->ev->scratch, ck_ct_view_words(s->ctx, level, 2)), level, 2);
+    uint64_t *words = ck_scratch_take(&s->ev->scratch, ck_ct_view_words(s->ctx, level, 2));
+    struct ck_ct ct = ck_ct_view(s->ctx, words, level, 2);
     ct.level = level;
     ct.degree = 1;
     CK_PARALLEL(s->ctx->threads)

@@ -9,7 +9,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Primes of `bits` bits: q_0 two bits larger, special primes one larger, so that P exceeds a digit. Marked insecure (tests). */
+/* Primes of `bits` bits: q_0 two bits larger, special primes one larger, so that P exceeds a digit. Marked insecure
+ * (tests). */
 static inline struct ck_params fixture_params(uint32_t logn, uint32_t log_slots, double bits, uint32_t nq, uint32_t np,
                                               uint32_t alpha)
 {
