@@ -3,9 +3,9 @@
 //
 // The best approximation of sign on [-b,-a] u [a,b] is odd, so the two intervals reduce to one: 1 on [a,b] in the basis T_1, T_3, ...,
 // T_d, which satisfies the Haar condition there. Each step solves for coefficients and level E on the (d+3)/2 reference
-// points, then moves the references to the extrema of the error. Composition [LLNK22]: a part maps [a,1] into [1-e,1+e]; divided by 1+e
+// points, then moves the references to the extrema of the error. Composition [LLKN20]: a part maps [a,1] into [1-e,1+e]; divided by 1+e
 // that is [a',1] for the next. The gap of the whole is found by bisection.
-// source [LLNK22] Lee, Lee, No, Kim, "Minimax approximation of sign function by composite polynomial"
+// source [LLKN20]
 #include "remez.h"
 
 #include "../compiler/diag.h"
