@@ -9,6 +9,7 @@
 const char *const pass_pipeline[] = {
     "fold",         // tensor
     "calibrate",
+    "horner",
     "activations",
     "affine",
     "layout",       // tensor -> vec
