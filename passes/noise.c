@@ -6,6 +6,7 @@
 // error, v = d N D^2/12 sigma^2 / P^2, plus the rounding of the division by P.
 #include "noise.h"
 #include "cheb.h"
+#include "plan.h"
 #include "util.h"
 
 #include "../compiler/diag.h"
@@ -27,29 +28,37 @@ double noise_keyswitch(const struct noise_ring *r)
     return hypot(key, noise_rescale(r));
 }
 
+/* v += rot_k(v) */
+static void add_rotated(double *v, int64_t n, int64_t k, struct arena *scratch)
+{
+    double *old = arena_copy(scratch, v, (size_t)n * sizeof *v);
+    for (int64_t s = 0; s < n; s++) v[s] = old[s] + old[((s + k) % n + n) % n];
+}
+
 struct noise_linear noise_linear_init(const struct ir_module *m, const struct ir_inst *i, struct arena *scratch)
 {
     const char *mat = ir_get_string(i->attrs, "mat", NULL);
     ICE_IF(!mat, "%s without a matrix", ir_op_name(i->op));
     struct ir_csr a = ir_csr_find(m, mat);
-    const struct ir_attr *fold = ir_attr_find(i->attrs, "fold");
-    int64_t period = i->type.n;
-    for (size_t k = 0; fold && fold->kind == IR_INTS && k < fold->ints.n; k++)
-        if (fold->ints.v[k] > 0 && fold->ints.v[k] < period) period = fold->ints.v[k];
-    int64_t per_ct = i->type.n, groups = (a.rows + per_ct - 1) / per_ct * period;
-    double *square = ARENA_ARRAY(scratch, double, groups), *entries = ARENA_ARRAY(scratch, double, groups);
-    struct noise_linear out = {0, 1, 0};
+    int64_t n = i->type.n;
+    double *square = ARENA_ARRAY(scratch, double, a.rows), *entries = ARENA_ARRAY(scratch, double, a.rows);
+    struct noise_linear out = {0, 0, 0};
     for (int64_t r = 0; r < a.rows; r++) {
-        int64_t g = r / per_ct * period + r % per_ct % period;
         for (int64_t k = a.ptr[r]; k < a.ptr[r + 1]; k++) {
-            square[g] += a.val[k] * a.val[k];
+            square[r] += a.val[k] * a.val[k];
             out.largest = fmax(out.largest, fabs(a.val[k]));
         }
-        entries[g] += (double)(a.ptr[r + 1] - a.ptr[r]);
+        entries[r] = (double)(a.ptr[r + 1] - a.ptr[r]);
     }
-    for (int64_t g = 0; g < groups; g++) {
-        out.norm = fmax(out.norm, sqrt(square[g]));
-        out.entries = fmax(out.entries, entries[g]);
+    const int64_t *fold;
+    for (size_t k = 0, folds = plan_list(&fold, i, "fold"); k < folds; k++)
+        for (int64_t ct = 0; ct < a.rows; ct += n) {
+            add_rotated(square + ct, n, fold[k], scratch);
+            add_rotated(entries + ct, n, fold[k], scratch);
+        }
+    for (int64_t r = 0; r < a.rows; r++) {
+        out.norm = fmax(out.norm, sqrt(square[r]));
+        out.entries = fmax(out.entries, entries[r]);
     }
     return out;
 }

@@ -4,8 +4,8 @@
 // Values joined by add, sub, addc and drop must share one scale: they form a class (union-find). A class without a product is free:
 // inputs are encoded, and linear maps, polynomials and constant products land, at whatever scale is asked for, because their plaintexts
 // are encoded at out_scale q_l / in_scale. A product's class has scale s1 s2 / q_l. levels.c makes sure that a class has one answer.
-// A free class gets Delta / 2^k, 2^k just above its largest value: then every value uses the same bits of the modulus, q_0 needs no
-// headroom beyond the margin however large the logits are, and noise is relative to the range. A class that polynomials read keeps k = 0
+// A free class gets Delta / its largest value: then every value uses the same bits of the modulus, q_0 needs no
+// headroom beyond the margin however large the logits are, and noise is relative to the range. A class that polynomials read keeps Delta
 // (their argument is in [-1,1]), and so do the operands of products that are summed, whose scales must agree.
 // Costs nothing at run time: no correction, no level.
 #include "scales.h"
@@ -16,7 +16,7 @@
 
 struct class {
     uint32_t parent;
-    bool plain;                 // keep k = 0
+    bool plain;                 // keep the target
     bool known, busy;
     uint32_t products;
     double range, scale;
@@ -54,8 +54,7 @@ static double scale_of(struct state *s, const struct ir_inst *i)
     if (c->source) {
         c->scale = scale_fixed(s, c->source);
     } else {
-        int k = c->plain || c->range <= 0 ? 0 : (int)ceil(log2(c->range));
-        c->scale = ldexp(s->target, k < -12 ? 12 : -k);
+        c->scale = c->plain ? s->target : s->target / fmax(c->range, 0x1p-12);
     }
     c->known = true;
     return c->scale;
