@@ -3,6 +3,7 @@
 // Whatever passes may be interpreted and compiled without further checks.
 #include "verify.h"
 #include "diag.h"
+#include "layout.h"
 #include <math.h>
 #include <string.h>
 
@@ -50,6 +51,13 @@ static const struct {
     {IR_CKKS_poly, "coeffs=@!"},
 };
 
+// Attributes that any instruction, a result or the module may carry; passes and reports read them.
+static const char any_attrs[] = "layout=s name=s node=s reg=i rhi=f rlo=f shape=I terms=i us=f";
+static const char result_attrs[] = "layout=s name=s post=s postshape=I shape=I";
+static const char module_attrs[] = "alpha=i bytes_keys=i bytes_peak=i bytes_regs=i bytes_weights=i key_level=I key_rot=I log_slots=i "
+                                   "logn=i nregs=i p=I precision=f q=I reg_count=I reg_degree=I reg_level=I scale=f seconds=f "
+                                   "security=i";
+
 static char kind_letter(enum ir_attr_kind k)
 {
     return "ifs@IF"[k];
@@ -62,7 +70,7 @@ const struct ir_const *verify_const(const struct ir_module *m, const struct ir_i
 }
 
 // Checks one "key=k" or "key=k!" of a schema line; moves *p behind it.
-static const char *check_attr(const struct ir_module *m, const struct ir_inst *i, const char **p)
+static const char *check_attr(const struct ir_module *m, const struct ir_attr *attrs, const char **p)
 {
     size_t n = strcspn(*p, "=");
     char key[32] = "", kind = (*p)[n + 1];
@@ -70,7 +78,7 @@ static const char *check_attr(const struct ir_module *m, const struct ir_inst *i
     memcpy(key, *p, n);
     *p += n + 2 + required;
     while (**p == ' ') ++*p;
-    const struct ir_attr *a = ir_attr_find(i->attrs, key);
+    const struct ir_attr *a = ir_attr_find(attrs, key);
     if (!a) return required ? arena_printf(m->arena, "attribute '%s' is missing", key) : NULL;
     if (kind_letter(a->kind) != kind) return arena_printf(m->arena, "attribute '%s' has the wrong kind", key);
     if (a->kind == IR_FLOAT && isnan(a->f)) return arena_printf(m->arena, "attribute '%s' is not a number", key);
@@ -79,17 +87,38 @@ static const char *check_attr(const struct ir_module *m, const struct ir_inst *i
     return NULL;
 }
 
+static const char *check_attrs(const struct ir_module *m, const struct ir_attr *attrs, const char *schema_line)
+{
+    const char *wrong = NULL;
+    for (const char *p = schema_line; attrs && *p && !wrong;) wrong = check_attr(m, attrs, &p);
+    return wrong;
+}
+
 static const char *check_schema(const struct ir_module *m, const struct ir_inst *i)
 {
-    const struct ir_attr *node = ir_attr_find(i->attrs, "node");
-    if (node && node->kind != IR_STRING) return "attribute 'node' has the wrong kind";
-    for (size_t s = 0; s < sizeof schema / sizeof *schema; s++) {
+    const char *wrong = check_attrs(m, i->attrs, any_attrs);
+    for (size_t s = 0; s < sizeof schema / sizeof *schema && !wrong; s++) {
         if (schema[s].op != i->op) continue;
-        for (const char *p = schema[s].attrs; *p;) {
-            const char *wrong = check_attr(m, i, &p);
-            if (wrong) return wrong;
-        }
+        for (const char *p = schema[s].attrs; *p && !wrong;) wrong = check_attr(m, i->attrs, &p);
     }
+    return wrong;
+}
+
+// A layout must be one, and lie inside the bundle that it describes; the shape beside it has as many elements.
+static const char *check_layout(const struct ir_attr *attrs, const struct ir_type *t)
+{
+    const struct ir_attr *shape = ir_attr_find(attrs, "shape");
+    const char *text = ir_get_string(attrs, "layout", NULL);
+    int64_t numel = 1;
+    struct layout l;
+    for (size_t k = 0; shape && k < shape->ints.n; k++) {
+        int64_t d = shape->ints.v[k];
+        if (d < 1 || d > INT64_C(1) << 31 || (numel *= d) > INT64_C(1) << 31) return "the shape is not one";
+    }
+    if (shape && shape->ints.n > IR_MAX_RANK) return "the shape has too many axes";
+    if (t->kind == IR_TENSOR || !text) return NULL;
+    if (layout_parse(&l, text)) return "the layout is not one";
+    if (l.n != t->n || layout_count(&l) > t->count) return "the layout does not fit the bundle";
     return NULL;
 }
 
@@ -148,6 +177,7 @@ static const char *check(const struct ir_module *m, const struct ir_inst *i)
         if (i->args[k]->id >= i->id) return "an operand is used before it is defined";
     const char *wrong = check_type(m, &i->type);
     if (!wrong) wrong = check_schema(m, i);
+    if (!wrong) wrong = check_layout(i->attrs, &i->type);
     if (!wrong) wrong = m->dialect == IR_TENSOR ? verify_tensor(m, i) : verify_slots(m, i);
     return wrong;
 }
@@ -157,6 +187,49 @@ static bool is_input(const struct ir_inst *i)
     return i->op == IR_TENSOR_input || i->op == IR_VEC_input || i->op == IR_CKKS_input;
 }
 
+static bool all_in(const struct ir_attr *a, int64_t lo, int64_t hi)
+{
+    for (size_t k = 0; a && k < a->ints.n; k++)
+        if (a->ints.v[k] < lo || a->ints.v[k] > hi) return false;
+    return true;
+}
+
+// Are the two lists absent or of equal length?
+static bool paired(const struct ir_attr *a, const struct ir_attr *b)
+{
+    return !a == !b && (!a || a->ints.n == b->ints.n);
+}
+
+// Module attributes: parameters, keys, registers.
+static const char *check_module(const struct ir_module *m)
+{
+    const struct ir_attr *list = m->attrs, *q = ir_attr_find(list, "q"), *p = ir_attr_find(list, "p");
+    const char *wrong = check_attrs(m, list, module_attrs);
+    if (wrong) return wrong;
+    int64_t logn = ir_get_int(list, "logn", 16), log_slots = ir_get_int(list, "log_slots", 0), alpha = ir_get_int(list, "alpha", 1);
+    if (logn < 1 || logn > 17 || log_slots < 0 || log_slots >= logn) return "logn or log_slots is out of range";
+    if (!q != !p || !all_in(q, 2, INT64_C(1) << 60) || !all_in(p, 2, INT64_C(1) << 60)) return "q or p does not list primes";
+    if ((q && (q->ints.n < 1 || q->ints.n > 64 || p->ints.n > 64)) || alpha < 1 || alpha > 64) return "q, p or alpha is out of range";
+    const struct ir_attr *rot = ir_attr_find(list, "key_rot"), *level = ir_attr_find(list, "key_level");
+    if (!paired(rot, level) || !all_in(rot, -(1 << 16), 1 << 16) || !all_in(level, 0, 255)) return "the list of keys is malformed";
+    const struct ir_attr *count = ir_attr_find(list, "reg_count"), *reg_level = ir_attr_find(list, "reg_level");
+    if (!paired(count, reg_level) || !paired(count, ir_attr_find(list, "reg_degree")) || !all_in(count, 1, 4096) ||
+        !all_in(reg_level, 0, 255) || !all_in(ir_attr_find(list, "reg_degree"), 1, 2))
+        return "the table of registers is malformed";
+    return ir_get_int(list, "nregs", 0) == (count ? (int64_t)count->ints.n : 0) ? NULL : "the table of registers is malformed";
+}
+
+static const char *check_result(const struct ir_module *m, uint32_t k)
+{
+    static const char *const posts[] = {"softmax", "logsoftmax", "argmax"};
+    const char *wrong = check_attrs(m, m->output_attrs[k], result_attrs);
+    if (wrong) return wrong;
+    const char *post = ir_get_string(m->output_attrs[k], "post", NULL);
+    bool known = !post;
+    for (size_t p = 0; post && p < sizeof posts / sizeof *posts; p++) known |= !strncmp(post, posts[p], strlen(posts[p]));
+    return known ? check_layout(m->output_attrs[k], &m->outputs[k]->type) : "post is softmax, logsoftmax or argmax";
+}
+
 int ir_verify(struct ir_module *m)
 {
     ir_renumber(m);
@@ -164,13 +237,24 @@ int ir_verify(struct ir_module *m)
         diag_error(m->name, "the module has no %s", m->first ? "output" : "instruction");
         return -1;
     }
+    const char *bad = check_module(m);
+    if (bad) {
+        diag_error(m->name, "%s", bad);
+        return -1;
+    }
     for (const struct ir_inst *i = m->first; i; i = i->next) {
         const char *wrong = check(m, i);
         if (!wrong && is_input(i) && i->prev && !is_input(i->prev)) wrong = "an input stands after another instruction";
         if (!wrong) continue;
-        const char *node = ir_attr_find(i->attrs, "node") ? ir_get_string(i->attrs, "node", "") : "";
+        const struct ir_attr *named = ir_attr_find(i->attrs, "node");
+        const char *node = named && named->kind == IR_STRING ? named->s : "";
         diag_error(m->name, "%%%u = %s%s%s%s: %s", i->id, ir_op_name(i->op), *node ? " (node \"" : "", node,
                    *node ? "\")" : "", wrong);
+        return -1;
+    }
+    for (uint32_t k = 0; k < m->noutputs; k++) {
+        if (!(bad = check_result(m, k))) continue;
+        diag_error(m->name, "result %u: %s", k, bad);
         return -1;
     }
     return 0;

@@ -16,27 +16,22 @@ static double prime(const struct ir_module *m, int32_t level)
     return q && q->kind == IR_INTS && (size_t)level < q->ints.n ? (double)q->ints.v[level] : 0;
 }
 
-static bool listed(const struct ir_attr *a, int64_t d, int64_t n)
-{
-    for (size_t k = 0; k < a->ints.n; k++)
-        if ((a->ints.v[k] % n + n) % n == d) return true;
-    return false;
-}
-
 // Is every diagonal that the matrix uses the sum of a baby and a giant step?
 static const char *plan(const struct ir_module *m, const struct ir_inst *i)
 {
+    enum { USED = 1, COVERED = 2 };
     const struct ir_attr *baby = ir_attr_find(i->attrs, "baby"), *giant = ir_attr_find(i->attrs, "giant");
     struct ir_csr a = ir_csr_find(m, ir_get_string(i->attrs, "mat", ""));
-    int64_t n = i->type.n;
-    uint8_t *seen = arena_alloc(m->arena, (size_t)n);
+    int64_t n = i->type.n, mask = n - 1;
+    uint8_t diagonal[1 << 16] = {0};
+    if (baby->ints.n > 1 << 13 || giant->ints.n > 1 << 13) return "more than 8192 baby or giant steps";
+    for (size_t g = 0; g < giant->ints.n; g++)
+        for (size_t b = 0; b < baby->ints.n; b++)
+            diagonal[((giant->ints.v[g] & mask) + (baby->ints.v[b] & mask)) & mask] = COVERED;
     for (int64_t r = 0; r < a.rows; r++)
-        for (int64_t k = a.ptr[r]; k < a.ptr[r + 1]; k++) seen[(a.col[k] % n - r % n + n) % n] = 1;
-    for (int64_t d = 0; d < n; d++) {
-        bool found = !seen[d];
-        for (size_t g = 0; g < giant->ints.n && !found; g++) found = listed(baby, ((d - giant->ints.v[g]) % n + n) % n, n);
-        if (!found) return arena_printf(m->arena, "diagonal %lld is not a baby plus a giant step", (long long)d);
-    }
+        for (int64_t k = a.ptr[r]; k < a.ptr[r + 1]; k++) diagonal[(a.col[k] - r) & mask] |= USED;
+    for (int64_t d = 0; d < n; d++)
+        if (diagonal[d] == USED) return arena_printf(m->arena, "diagonal %lld is not a baby plus a giant step", (long long)d);
     return NULL;
 }
 
@@ -83,6 +78,8 @@ static int32_t poly_levels(const struct ir_module *m, const struct ir_inst *i)
 // Levels, scales and degrees.
 static const char *ckks(const struct ir_module *m, const struct ir_inst *i)
 {
+    const struct ir_attr *q = ir_attr_find(m->attrs, "q");
+    if (q && (size_t)i->type.level >= q->ints.n) return "the level has no prime";
     if (i->op == IR_CKKS_input) return i->type.degree == 1 ? NULL : "inputs have degree 1";
     const struct ir_type *a = &i->args[0]->type, *o = &i->type;
     const struct ir_type *b = i->nargs > 1 ? &i->args[1]->type : a;
@@ -104,9 +101,9 @@ static const char *ckks(const struct ir_module *m, const struct ir_inst *i)
         degree = 1;
         break;
     case IR_CKKS_rescale: {
-        double q = prime(m, a->level);
+        double last = prime(m, a->level);
         used = 1;
-        scale = q > 0 ? a->scale / q : 0;
+        scale = last > 0 ? a->scale / last : 0;
         break;
     }
     case IR_CKKS_drop:
@@ -123,6 +120,8 @@ static const char *ckks(const struct ir_module *m, const struct ir_inst *i)
     default: break;
     }
     bool needs_one = i->op == IR_CKKS_linear || i->op == IR_CKKS_poly || i->op == IR_CKKS_rot;
+    int64_t k = ir_get_int(i->attrs, "k", 0);
+    if (i->op == IR_CKKS_rot && (k <= -(int64_t)o->n || k >= (int64_t)o->n)) return "the rotation is not in (-n, n)";
     if (needs_one && a->degree != 1) return "the operand has not degree 1";
     if (i->nargs > 1 && a->level != b->level) return "the operands' levels differ";
     if (o->degree != degree) return "the result's degree is wrong";
