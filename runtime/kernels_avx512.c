@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// The AVX-512 table: the additive elementwise kernels, the automorphism and the spreading of subrings; the IFMA table
+// inherits them.
+#include "kernels_impl.h"
+#include <assert.h>
+#include <immintrin.h>
+
+static __m512i load(const uint64_t *p) { return _mm512_loadu_si512(p); }
+static __m512i splat(uint64_t x) { return _mm512_set1_epi64((long long)x); }
+static __m512i csub(__m512i a, __m512i q) { return _mm512_min_epu64(a, _mm512_sub_epi64(a, q)); }
+
+static void z_add(uint64_t *out, const uint64_t *a, const uint64_t *b, size_t n, const struct ck_mod *m)
+{
+    const __m512i q = splat(m->q);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) _mm512_storeu_si512(out + i, csub(_mm512_add_epi64(load(a + i), load(b + i)), q));
+    if (i < n) ck_kernels_c.add(out + i, a + i, b + i, n - i, m);
+}
+
+static void z_sub(uint64_t *out, const uint64_t *a, const uint64_t *b, size_t n, const struct ck_mod *m)
+{
+    const __m512i q = splat(m->q);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m512i d = _mm512_sub_epi64(load(a + i), load(b + i));         // negative wraps: d + q is then the smaller
+        _mm512_storeu_si512(out + i, _mm512_min_epu64(d, _mm512_add_epi64(d, q)));
+    }
+    if (i < n) ck_kernels_c.sub(out + i, a + i, b + i, n - i, m);
+}
+
+static void z_neg(uint64_t *out, const uint64_t *a, size_t n, const struct ck_mod *m)
+{
+    const __m512i q = splat(m->q);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) _mm512_storeu_si512(out + i, csub(_mm512_sub_epi64(q, load(a + i)), q));
+    if (i < n) ck_kernels_c.neg(out + i, a + i, n - i, m);
+}
+
+static void z_addc(uint64_t *out, const uint64_t *a, uint64_t c, size_t n, const struct ck_mod *m)
+{
+    const __m512i q = splat(m->q), x = splat(c);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) _mm512_storeu_si512(out + i, csub(_mm512_add_epi64(load(a + i), x), q));
+    if (i < n) ck_kernels_c.addc(out + i, a + i, c, n - i, m);
+}
+
+static void z_permute(uint64_t *out, const uint64_t *a, const uint32_t *perm, size_t n)
+{
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        _mm512_storeu_si512(out + i, _mm512_i32gather_epi64(_mm256_loadu_si256((const __m256i *)(perm + i)), a, 8));
+    if (i < n) ck_kernels_c.permute(out + i, a, perm + i, n - i);
+}
+
+// Lane r of row c of block b holds bit-reversed index (b + 8r + c) / 2^shift of the small transform.
+static void z_spread(uint64_t *out, uint32_t logn, const uint64_t *in, uint32_t logm)
+{
+    const uint32_t shift = logn - logm;
+    assert(logm <= logn);
+    if (logn < 6) {
+        ck_spread_c(out, logn, in, logm);
+        return;
+    }
+    const __m128i count = _mm_cvtsi32_si128((int)shift);
+    const __m256i rows = _mm256_setr_epi32(0, 8, 16, 24, 32, 40, 48, 56), seven = _mm256_set1_epi32(7);
+    for (uint32_t b = 0; b < 1u << logn; b += 64) {
+        __m512i x = _mm512_setzero_si512();
+        for (uint32_t c = 0; c < 8; c++) {
+            if (c == 0 || shift < 3) {
+                __m256i k = _mm256_srl_epi32(_mm256_add_epi32(rows, _mm256_set1_epi32((int)(b + c))), count);
+                if (logm >= 6) {
+                    __m256i low = _mm256_slli_epi32(_mm256_and_si256(k, seven), 3);
+                    __m256i mid = _mm256_and_si256(_mm256_srli_epi32(k, 3), seven);
+                    k = _mm256_or_si256(_mm256_andnot_si256(_mm256_set1_epi32(63), k), _mm256_or_si256(low, mid));
+                }
+                x = _mm512_i32gather_epi64(k, in, 8);
+            }
+            _mm512_storeu_si512(out + b + 8 * c, x);
+        }
+    }
+}
+
+void ck_kernels_init_avx512(struct ck_kernels *k)
+{
+    k->add = z_add;
+    k->sub = z_sub;
+    k->neg = z_neg;
+    k->addc = z_addc;
+    k->permute = z_permute;
+    k->spread = z_spread;
+}

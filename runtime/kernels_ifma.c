@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// Elementwise kernels with 52-bit multiply-adds. Products are kept as hi 2^52 + lo, sums of products likewise, and reduced
+// once by `reduce`. Leftover words (n not a multiple of 8) are the portable table's.
+#include "kernels_ifma.h"
+#include "mod.h"
+#include "ntt.h"
+#include "vec_ifma.h"
+
+struct wide {
+    struct consts c;
+    vec r52, r52q;
+};
+
+INLINE struct wide wide_of(const struct ck_mod *m)
+{
+    return (struct wide){consts_of(m), splat(m->r52), splat(m->r52q)};
+}
+
+// h 2^52 + l modulo q, reduced, for h + l/2^52 < 2^52. With h the high part after the carry of l: h r52 minus its quotient times q
+// and the low 52 bits of l minus their quotient times q are in [0,2q) each, so the sum is below 4q <= 2^52.
+INLINE vec reduce(vec h, vec l, const struct wide *w)
+{
+    h = add(h, _mm512_srli_epi64(l, 52));
+    vec e = hi(hi(zero(), h, w->r52q), l, w->c.v52);
+    vec r = lo(lo(l, h, w->r52), e, w->c.nq);
+    return csub(csub(_mm512_and_si512(r, w->c.mask), w->c.q2), w->c.q);
+}
+
+static void i_mul(uint64_t *out, const uint64_t *a, const uint64_t *b, size_t n, const struct ck_mod *m)
+{
+    const struct wide w = wide_of(m);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        vec x = load(a + i), y = load(b + i);
+        store(out + i, reduce(hi(zero(), x, y), lo(zero(), x, y), &w));
+    }
+    if (i < n) ck_kernels_c.mul(out + i, a + i, b + i, n - i, m);
+}
+
+static void i_muladd(uint64_t *acc, const uint64_t *a, const uint64_t *b, size_t n, const struct ck_mod *m)
+{
+    const struct wide w = wide_of(m);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        vec x = load(a + i), y = load(b + i);
+        store(acc + i, reduce(hi(zero(), x, y), lo(load(acc + i), x, y), &w));
+    }
+    if (i < n) ck_kernels_c.muladd(acc + i, a + i, b + i, n - i, m);
+}
+
+static void i_muladd2(uint64_t *acc0, uint64_t *acc1, const uint64_t *a, const uint64_t *k0, const uint64_t *k1, size_t n,
+                      const struct ck_mod *m)
+{
+    const struct wide w = wide_of(m);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        vec x = load(a + i), y = load(k0 + i), z = load(k1 + i);
+        store(acc0 + i, reduce(hi(zero(), x, y), lo(load(acc0 + i), x, y), &w));
+        store(acc1 + i, reduce(hi(zero(), x, z), lo(load(acc1 + i), x, z), &w));
+    }
+    if (i < n) ck_kernels_c.muladd2(acc0 + i, acc1 + i, a + i, k0 + i, k1 + i, n - i, m);
+}
+
+enum { CHUNK = 15 };     // 15 products and a residue: high parts below 15 2^48, low parts below 16 2^52, as reduce() wants
+
+static void i_inner2(uint64_t *out0, uint64_t *out1, const uint64_t *const *a, const uint64_t *const *k0,
+                     const uint64_t *const *k1, uint32_t d, size_t n, const struct ck_mod *m)
+{
+    const struct wide w = wide_of(m);
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        vec h0 = zero(), l0 = zero(), h1 = zero(), l1 = zero(), h2 = zero(), l2 = zero(), h3 = zero(), l3 = zero();
+        for (uint32_t j = 0; j < d; j++) {
+            if (j && j % CHUNK == 0) {
+                l0 = reduce(h0, l0, &w), l1 = reduce(h1, l1, &w), l2 = reduce(h2, l2, &w), l3 = reduce(h3, l3, &w);
+                h0 = h1 = h2 = h3 = zero();
+            }
+            vec x = load(a[j] + i), y = load(k0[j] + i), z = load(k1[j] + i);
+            h0 = hi(h0, x, y), l0 = lo(l0, x, y), h1 = hi(h1, x, z), l1 = lo(l1, x, z);
+            x = load(a[j] + i + 8), y = load(k0[j] + i + 8), z = load(k1[j] + i + 8);
+            h2 = hi(h2, x, y), l2 = lo(l2, x, y), h3 = hi(h3, x, z), l3 = lo(l3, x, z);
+        }
+        store(out0 + i, reduce(h0, l0, &w)), store(out1 + i, reduce(h1, l1, &w));
+        store(out0 + i + 8, reduce(h2, l2, &w)), store(out1 + i + 8, reduce(h3, l3, &w));
+    }
+    if (i == n) return;
+    const uint64_t *ta[64], *t0[64], *t1[64];
+    for (uint32_t j = 0; j < d; j++) ta[j] = a[j] + i, t0[j] = k0[j] + i, t1[j] = k1[j] + i;
+    ck_kernels_c.inner2(out0 + i, out1 + i, ta, t0, t1, d, n - i, m);
+}
+
+static void i_inner(uint64_t *out, const uint64_t *const *a, const uint64_t *const *b, uint32_t d, size_t n,
+                    const struct ck_mod *m)
+{
+    const struct wide w = wide_of(m);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        vec h = zero(), l = zero();
+        for (uint32_t j = 0; j < d; j++) {
+            if (j && j % CHUNK == 0) l = reduce(h, l, &w), h = zero();
+            vec x = load(a[j] + i), y = load(b[j] + i);
+            h = hi(h, x, y), l = lo(l, x, y);
+        }
+        store(out + i, reduce(h, l, &w));
+    }
+    if (i == n) return;
+    const uint64_t *ta[64], *tb[64];
+    for (uint32_t j = 0; j < d; j++) ta[j] = a[j] + i, tb[j] = b[j] + i;
+    ck_kernels_c.inner(out + i, ta, tb, d, n - i, m);
+}
+
+static void i_mulc(uint64_t *out, const uint64_t *a, const struct ck_shoup *s, size_t n, const struct ck_mod *m)
+{
+    const struct consts c = consts_of(m);
+    const vec w = splat(s->w), wq = splat(s->w52);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) store(out + i, finish(product(zero(), load(a + i), w, wq, &c), &c));
+    if (i < n) ck_kernels_c.mulc(out + i, a + i, s, n - i, m);
+}
+
+static void i_muladdc(uint64_t *acc, const uint64_t *a, const struct ck_shoup *s, size_t n, const struct ck_mod *m)
+{
+    const struct consts c = consts_of(m);
+    const vec w = splat(s->w), wq = splat(s->w52);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {            // the sum is below 3q
+        vec r = product(load(acc + i), load(a + i), w, wq, &c);
+        store(acc + i, csub(csub(_mm512_and_si512(r, c.mask), c.q2), c.q));
+    }
+    if (i < n) ck_kernels_c.muladdc(acc + i, a + i, s, n - i, m);
+}
+
+static void i_submulc(uint64_t *out, const uint64_t *a, const uint64_t *b, const struct ck_shoup *s, size_t n,
+                      const struct ck_mod *m)
+{
+    const struct consts c = consts_of(m);
+    const vec w = splat(s->w), wq = splat(s->w52);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        store(out + i, finish(product(zero(), sub(add(load(a + i), c.q), load(b + i)), w, wq, &c), &c));
+    if (i < n) ck_kernels_c.submulc(out + i, a + i, b + i, s, n - i, m);
+}
+
+static void i_from_i32(uint64_t *out, const int32_t *x, uint32_t shift, size_t n, const struct ck_mod *m)
+{
+    const struct consts c = consts_of(m);
+    const struct ck_shoup s = ck_shoup_init(ck_powmod(2, shift, m), m);
+    const vec w = splat(s.w), wq = splat(s.w52);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        vec v = _mm512_cvtepi32_epi64(_mm256_loadu_si256((const __m256i *)(x + i)));
+        vec r = finish(product(zero(), _mm512_abs_epi64(v), w, wq, &c), &c);
+        store(out + i, csub(_mm512_mask_sub_epi64(r, _mm512_movepi64_mask(v), c.q, r), c.q));
+    }
+    if (i < n) ck_kernels_c.from_i32(out + i, x + i, shift, n - i, m);
+}
+
+static void i_lift(uint64_t *out, const uint64_t *a, size_t n, const struct ck_mod *to, const struct ck_mod *from)
+{
+    const struct consts c = consts_of(to);
+    const vec half = splat(from->q / 2), neg = splat(to->q - from->q % to->q);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        vec x = load(a + i), r = finish(barrett(x, &c), &c);
+        store(out + i, csub(_mm512_mask_add_epi64(r, _mm512_cmpgt_epu64_mask(x, half), r, neg), c.q));
+    }
+    if (i < n) ck_kernels_c.lift(out + i, a + i, n - i, to, from);
+}
+
+void ck_kernels_init_ifma(struct ck_kernels *k)
+{
+    k->twiddles = CK_TW_SHOUP52;
+    k->ntt = ck_ntt_ifma;
+    k->intt = ck_intt_ifma;
+    k->mul = i_mul;
+    k->muladd = i_muladd;
+    k->muladd2 = i_muladd2;
+    k->inner2 = i_inner2;
+    k->inner = i_inner;
+    k->mulc = i_mulc;
+    k->muladdc = i_muladdc;
+    k->submulc = i_submulc;
+    k->from_i32 = i_from_i32;
+    k->lift = i_lift;
+    k->conv = ck_conv_ifma;
+    k->expand = ck_expand_ifma;
+}

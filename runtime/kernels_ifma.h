@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// The AVX-512 IFMA kernels that have files of their own.
+#ifndef CK_KERNELS_IFMA_H
+#define CK_KERNELS_IFMA_H
+
+#include "kernels_impl.h"
+
+void ck_ntt_ifma(uint64_t *a, const struct ck_ntt *);
+void ck_intt_ifma(uint64_t *a, const struct ck_ntt *);
+void ck_conv_ifma(uint64_t *const *out, const uint64_t *const *in, size_t n, const struct ck_conv *);
+bool ck_expand_ifma(uint64_t *out, const uint8_t seed[32], uint32_t index, size_t start, size_t n, const struct ck_mod *);
+#endif

@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: Apache-2.0
+// Each kernel of each table against the portable table: random and edge inputs, guard pages on both sides of every array, output
+// aliased to inputs where the header allows it, equal words. --bench prints medians and ratios to the portable kernel.
+// usage: checkkern [--bench] [TABLE...]      environment: SEED
+#define _GNU_SOURCE
+#include "../runtime/kernels.h"
+#include "../runtime/mod.h"
+#include "test.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_N = 1 << 16, PAGE = 4096, FROM = 12, TO = 7 };
+
+static uint64_t state;
+
+static uint64_t rnd(void)       // splitmix64
+{
+    uint64_t z = (state += 0x9e3779b97f4a7c15u);
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+/* Memory with an unreadable page before and after; `top`: the array ends at the second guard, else it starts at the first. */
+struct guarded {
+    char *map;
+    size_t room;
+};
+
+static struct guarded guarded_new(size_t bytes)
+{
+    struct guarded g = {.room = (bytes + PAGE - 1) / PAGE * PAGE};
+    g.map = mmap(NULL, g.room + 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (g.map == MAP_FAILED || mprotect(g.map, PAGE, PROT_NONE) || mprotect(g.map + PAGE + g.room, PAGE, PROT_NONE)) exit(2);
+    return g;
+}
+
+static void *guarded_at(const struct guarded *g, size_t bytes, bool top)
+{
+    return g->map + PAGE + (top ? g->room - bytes : 0);
+}
+
+enum { BUFFERS = 8 };
+static struct guarded mem[BUFFERS];     // arrays of the kernel under test
+static uint64_t *ref[BUFFERS];          // of the portable one
+
+enum fill { RANDOM, ZERO, TOP, CORNERS, FILLS };
+
+static void fill(uint64_t *a, size_t n, uint64_t q, enum fill f)
+{
+    for (size_t i = 0; i < n; i++)
+        a[i] = f == RANDOM ? rnd() % q : f == ZERO ? 0 : f == TOP ? q - 1 : (uint64_t[]){0, 1, q / 2, q / 2 + 1, q - 1}[rnd() % 5];
+}
+
+static bool same(const uint64_t *a, const uint64_t *b, size_t n) { return !memcmp(a, b, n * sizeof *a); }
+
+static uint64_t prime_near(double target)
+{
+    uint64_t p;
+    if (ck_primes_near(&p, 1, target, 16, NULL, 0) != 1) exit(2);
+    return p;
+}
+
+// 33 q just below 2^52 and just above (the two forms of the fast transform), 46, 48 and nearly 50 bits, small.
+static uint32_t primes(uint64_t *p)
+{
+    uint32_t n = 0;
+    const double limit = 0x1p52 / 33;
+    uint64_t below = prime_near(limit), above = below;
+    for (double d = 0; 33 * below > 1ull << 52; d += 0x1p17) below = prime_near(limit - d);
+    for (double d = 0; 33 * above <= 1ull << 52; d += 0x1p17) above = prime_near(limit + d);
+    p[n++] = below;
+    p[n++] = above;
+    p[n++] = prime_near(0x1p46);
+    p[n++] = prime_near(0x1p48);
+    p[n++] = prime_near(0x1.fffp49);
+    p[n++] = prime_near(0x1p30);
+    p[n++] = prime_near(0x1p20);
+    return n;
+}
+
+static void check_transforms(const struct ck_kernels *k, uint64_t q)
+{
+    const struct ck_kernels *c = ck_kernels_named("c");
+    for (uint32_t logn = 1; logn <= 16; logn++) {
+        const size_t n = (size_t)1 << logn;
+        struct ck_ntt *t = ck_ntt_new_for(q, logn, k), *tc = ck_ntt_new_for(q, logn, c);
+        if (!t || !tc) {                                    // a prime too small for the size
+            ck_ntt_free(t), ck_ntt_free(tc);
+            continue;
+        }
+        for (int f = 0; f < FILLS; f++)
+            for (int inverse = 0; inverse < 2; inverse++) {
+                uint64_t *a = guarded_at(&mem[0], n * 8, f & 1);
+                if (logn < 3) a = guarded_at(&mem[0], 64, true);
+                fill(a, n, q, (enum fill)f);
+                memcpy(ref[0], a, n * 8);
+                inverse ? k->intt(a, t) : k->ntt(a, t);
+                inverse ? c->intt(ref[0], tc) : c->ntt(ref[0], tc);
+                CHECKF(same(a, ref[0], n), "%s %sntt q=%lu logn=%u fill %d", k->name, inverse ? "i" : "", q, logn, f);
+            }
+        for (uint32_t logm = 1; logm <= logn; logm++) {
+            const size_t m = (size_t)1 << logm;
+            uint64_t *out = guarded_at(&mem[0], n * 8, true), *in = guarded_at(&mem[1], m * 8, true);
+            fill(in, m, q, RANDOM);
+            k->spread(out, logn, in, logm);
+            c->spread(ref[0], logn, in, logm);
+            CHECKF(same(out, ref[0], n), "%s spread %u to %u", k->name, logm, logn);
+        }
+        ck_ntt_free(t), ck_ntt_free(tc);
+    }
+}
+
+// The portable transform itself: values at the points of ck_ntt_exponent by Horner's rule, spreading, the inverse.
+static void check_definition(uint64_t q)
+{
+    const struct ck_kernels *c = ck_kernels_named("c");
+    const struct ck_mod m = ck_mod_init(q);
+    for (uint32_t logn = 1; logn <= 10; logn++) {
+        const uint32_t n = 1u << logn;
+        struct ck_ntt *t = ck_ntt_new_for(q, logn, c);
+        fill(ref[0], n, q, RANDOM);
+        memcpy(ref[1], ref[0], n * 8);
+        memset(ref[2], 0, n * 8);
+        if (n > 1) ref[2][1] = 1;                           // X: its values are the points
+        c->ntt(ref[1], t);
+        c->ntt(ref[2], t);
+        bool right = true, order = true;
+        const uint64_t zeta = ref[2][ck_ntt_position(logn, 1)];
+        for (uint32_t j = 0; j < n; j++) {
+            uint64_t s = 0, x = ref[2][j];
+            for (uint32_t i = n; i-- > 0;) s = ck_addmod(ck_mulmod(s, x, &m), ref[0][i], q);
+            right &= s == ref[1][j];
+            order &= x == ck_powmod(zeta, ck_ntt_exponent(logn, j), &m) && ck_ntt_position(logn, ck_ntt_exponent(logn, j)) == j;
+        }
+        CHECKF(right && order, "c ntt by Horner q=%lu logn=%u", q, logn);
+        c->intt(ref[1], t);
+        CHECKF(same(ref[0], ref[1], n), "c intt q=%lu logn=%u", q, logn);
+        for (uint32_t logm = 1; logm <= logn; logm++) {     // b(X^(n/m)) both ways
+            struct ck_ntt *tm = ck_ntt_new_for(q, logm, c);
+            const uint32_t s = 1u << logm;
+            memset(ref[2], 0, n * 8);
+            for (uint32_t i = 0; i < s; i++) ref[2][(size_t)i * (n / s)] = ref[0][i];
+            memcpy(ref[3], ref[0], s * 8);
+            c->ntt(ref[2], t);
+            c->ntt(ref[3], tm);
+            c->spread(ref[4], logn, ref[3], logm);
+            CHECKF(same(ref[2], ref[4], n), "c spread q=%lu %u to %u", q, logm, logn);
+            ck_ntt_free(tm);
+        }
+        ck_ntt_free(t);
+    }
+}
+
+enum op { ADD, SUB, NEG, MUL, MULADD, MULC, MULADDC, ADDC, SUBMULC, LIFT, OPS };
+static const char *const op_name[] = {"add", "sub", "neg", "mul", "muladd", "mulc", "muladdc", "addc", "submulc", "lift"};
+
+static void apply(const struct ck_kernels *k, enum op op, uint64_t *out, const uint64_t *a, const uint64_t *b, size_t n,
+                  const struct ck_mod *m, const struct ck_mod *from, const struct ck_shoup *s)
+{
+    switch (op) {
+    case ADD: k->add(out, a, b, n, m); break;
+    case SUB: k->sub(out, a, b, n, m); break;
+    case NEG: k->neg(out, a, n, m); break;
+    case MUL: k->mul(out, a, b, n, m); break;
+    case MULADD: k->muladd(out, a, b, n, m); break;
+    case MULC: k->mulc(out, a, s, n, m); break;
+    case MULADDC: k->muladdc(out, a, s, n, m); break;
+    case ADDC: k->addc(out, a, s->w, n, m); break;
+    case SUBMULC: k->submulc(out, a, b, s, n, m); break;
+    case LIFT: k->lift(out, a, n, m, from); break;
+    case OPS: break;
+    }
+}
+
+static void check_elementwise(const struct ck_kernels *k, uint64_t q, uint64_t other)
+{
+    const struct ck_kernels *c = ck_kernels_named("c");
+    const struct ck_mod m = ck_mod_init(q), from = ck_mod_init(other);
+    const size_t sizes[] = {2, 8, 16, 24, 72, 1000, 4096};
+    for (size_t z = 0; z < sizeof sizes / sizeof *sizes; z++)
+        for (int op = 0; op < OPS; op++)
+            for (int f = 0; f < FILLS; f++)
+                for (int alias = 0; alias < 3; alias++) {
+                    const size_t n = sizes[z];
+                    uint64_t *out = guarded_at(&mem[0], n * 8, f & 1);
+                    uint64_t *a = alias == 1 ? out : guarded_at(&mem[1], n * 8, f & 1);
+                    uint64_t *b = alias == 2 ? out : guarded_at(&mem[2], n * 8, f & 1);
+                    const struct ck_shoup s = ck_shoup_init(f == RANDOM ? rnd() % q : f == ZERO ? 0 : q - 1, &m);
+                    fill(out, n, q, (enum fill)f);
+                    fill(b, n, q, (enum fill)(rnd() % FILLS));
+                    fill(a, n, op == LIFT ? other : q, (enum fill)f);
+                    if (op == LIFT && alias == 2) continue;
+                    memcpy(ref[0], out, n * 8), memcpy(ref[1], a, n * 8), memcpy(ref[2], b, n * 8);
+                    apply(c, (enum op)op, ref[0], alias == 1 ? ref[0] : ref[1], alias == 2 ? ref[0] : ref[2], n, &m, &from, &s);
+                    apply(k, (enum op)op, out, a, b, n, &m, &from, &s);
+                    CHECKF(same(out, ref[0], n), "%s %s q=%lu n=%zu fill %d alias %d", k->name, op_name[op], q, n, f, alias);
+                }
+}
+
+static void check_sums(const struct ck_kernels *k, uint64_t q)
+{
+    const struct ck_kernels *c = ck_kernels_named("c");
+    const struct ck_mod m = ck_mod_init(q);
+    const uint32_t digits[] = {1, 2, 3, 8, 64};
+    const size_t sizes[] = {4, 8, 24, 1024};
+    for (int z = 0; z < 4; z++)
+        for (int e = 0; e < 5; e++)
+            for (int f = 0; f < FILLS; f++) {
+                const size_t n = sizes[z];
+                const uint64_t *a[64], *k0[64], *k1[64];
+                for (uint32_t j = 0; j < 64; j++) {     // the arrays of a family may be the same
+                    a[j] = guarded_at(&mem[j % 2], n * 8, true);
+                    k0[j] = guarded_at(&mem[2 + j % 2], n * 8, true);
+                    k1[j] = guarded_at(&mem[4 + j % 2], n * 8, true);
+                }
+                for (int j = 0; j < 6; j++) fill(guarded_at(&mem[j], n * 8, true), n, q, (enum fill)f);
+                uint64_t *o0 = guarded_at(&mem[6], n * 8, true), *o1 = guarded_at(&mem[7], n * 8, true);
+                k->inner2(o0, o1, a, k0, k1, digits[e], n, &m);
+                c->inner2(ref[0], ref[1], a, k0, k1, digits[e], n, &m);
+                CHECKF(same(o0, ref[0], n) && same(o1, ref[1], n), "%s inner2 q=%lu d=%u", k->name, q, digits[e]);
+                memset(o0, 0, n * 8);
+                k->inner(o0, a, k0, digits[e], n, &m);
+                CHECKF(same(o0, ref[0], n), "%s inner q=%lu d=%u", k->name, q, digits[e]);
+                k->muladd2(o0, o1, a[0], k0[0], k1[0], n, &m);
+                c->muladd2(ref[0], ref[1], a[0], k0[0], k1[0], n, &m);
+                CHECKF(same(o0, ref[0], n) && same(o1, ref[1], n), "%s muladd2 q=%lu n=%zu", k->name, q, n);
+            }
+}
+
+static void check_permute(const struct ck_kernels *k)
+{
+    const struct ck_kernels *c = ck_kernels_named("c");
+    for (size_t n = 4; n <= 4096; n *= 4) {
+        uint64_t *out = guarded_at(&mem[0], n * 8, true), *a = guarded_at(&mem[1], n * 8, true);
+        uint32_t *perm = guarded_at(&mem[2], n * 4, true);
+        for (size_t i = 0; i < n; i++) a[i] = rnd(), perm[i] = (uint32_t)(rnd() % n);
+        k->permute(out, a, perm, n);
+        c->permute(ref[0], a, perm, n);
+        CHECKF(same(out, ref[0], n), "%s permute n=%zu", k->name, n);
+    }
+}
+
+static void check_from_i32(const struct ck_kernels *k, uint64_t q)
+{
+    const struct ck_kernels *c = ck_kernels_named("c");
+    const struct ck_mod m = ck_mod_init(q);
+    const uint32_t shift[] = {0, 1, 20, 45, 63, 64, 200};
+    for (int s = 0; s < 7; s++)
+        for (size_t n = 4; n <= 1024; n *= 4) {
+            uint64_t *out = guarded_at(&mem[0], n * 8, true);
+            int32_t *in = guarded_at(&mem[1], n * 4, true);
+            bool right = true;
+            for (size_t i = 0; i < n; i++) in[i] = i % 4 ? (int32_t)rnd() : (int32_t[]){0, INT32_MAX, -INT32_MAX, -1}[rnd() % 4];
+            for (size_t i = 0; i < n; i++) if (in[i] == INT32_MIN) in[i] = 1;
+            k->from_i32(out, in, shift[s], n, &m);
+            c->from_i32(ref[0], in, shift[s], n, &m);
+            const uint64_t two = ck_powmod(2, shift[s], &m);
+            for (size_t i = 0; i < n; i++) {
+                int64_t r = in[i] % (int64_t)q;
+                right &= ref[0][i] == ck_mulmod((uint64_t)(r < 0 ? r + (int64_t)q : r), two, &m);
+            }
+            CHECKF(right && same(out, ref[0], n), "%s from_i32 q=%lu shift %u", k->name, q, shift[s]);
+        }
+}
+
+// Chosen integers x with |x| < Q/2 as residues: the conversion returns x modulo every target.
+static void check_conv_value(const struct ck_kernels *k, const struct ck_conv *t, const uint64_t *from, uint32_t nfrom,
+                             const uint64_t *to, uint32_t nto)
+{
+    uint64_t *in[64], *out[TO];
+    for (uint32_t i = 0; i < nfrom; i++) in[i] = ref[0] + 8 * i;
+    for (uint32_t j = 0; j < nto; j++) out[j] = ref[1] + 8 * j;
+    int64_t x[8];
+    for (int s = 0; s < 8; s++) {
+        x[s] = s == 0 ? 0 : (int64_t)(rnd() % (from[0] / 2));
+        if (s & 1) x[s] = -x[s];
+        for (uint32_t i = 0; i < nfrom; i++) {
+            int64_t r = x[s] % (int64_t)from[i];
+            in[i][s] = (uint64_t)(r < 0 ? r + (int64_t)from[i] : r);
+        }
+    }
+    k->conv(out, (const uint64_t *const *)in, 8, t);
+    bool right = true;
+    for (uint32_t j = 0; j < nto; j++)
+        for (int s = 0; s < 8; s++) {
+            int64_t r = x[s] % (int64_t)to[j];
+            right &= out[j][s] == (uint64_t)(r < 0 ? r + (int64_t)to[j] : r);
+        }
+    CHECKF(right, "%s conv: values, %u to %u primes", k->name, nfrom, nto);
+}
+
+static void check_conv(const struct ck_kernels *k, double target)
+{
+    const struct ck_kernels *c = ck_kernels_named("c");
+    uint64_t p[64 + TO];
+    if (ck_primes_near(p, 64 + TO, target, 12, NULL, 0) != 64 + TO) exit(2);
+    const uint32_t counts[] = {1, 2, 3, 5, FROM, 64};
+    const size_t sizes[] = {8, 24, 64, 200};
+    for (int e = 0; e < 6; e++)
+        for (uint32_t nto = 1; nto <= TO; nto++) {
+            const uint32_t nfrom = counts[e];
+            struct ck_conv *t = ck_conv_new(p, nfrom, p + 64, nto);
+            if (!t) exit(2);
+            check_conv_value(k, t, p, nfrom, p + 64, nto);
+            for (int z = 0; z < 4; z++) {
+                const size_t n = sizes[z];
+                uint64_t *out[TO], *want[TO];
+                const uint64_t *in[64];
+                for (uint32_t i = 0; i < nfrom; i++) {
+                    uint64_t *a = i == 0 ? guarded_at(&mem[0], n * 8, true) : ref[0] + i * n;
+                    fill(a, n, p[i], (enum fill)(z % FILLS));
+                    in[i] = a;
+                }
+                for (uint32_t j = 0; j < nto; j++) out[j] = guarded_at(&mem[1 + j], n * 8, true), want[j] = ref[1] + j * n;
+                k->conv(out, in, n, t);
+                c->conv(want, in, n, t);
+                bool right = true;
+                for (uint32_t j = 0; j < nto; j++) right &= same(out[j], want[j], n);
+                CHECKF(right, "%s conv %u to %u primes near %g, n=%zu", k->name, nfrom, nto, target, n);
+            }
+            ck_conv_free(t);
+        }
+}
+
+static void check_expand(const struct ck_kernels *k, uint64_t q)
+{
+    const struct ck_kernels *c = ck_kernels_named("c");
+    const struct ck_mod m = ck_mod_init(q);
+    uint8_t seed[32];
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < 32; i++) seed[i] = (uint8_t)rnd();
+        const uint32_t index = (uint32_t)rnd() >> 1;
+        uint64_t *out = guarded_at(&mem[0], MAX_N * 8, true);
+        CHECK(k->expand(out, seed, index, 0, MAX_N, &m) && c->expand(ref[0], seed, index, 0, MAX_N, &m));
+        CHECKF(same(out, ref[0], MAX_N), "%s expand q=%lu", k->name, q);
+        bool range = true;
+        double sum = 0;
+        for (size_t i = 0; i < MAX_N; i++) range &= ref[0][i] < q, sum += (double)ref[0][i] / (double)q;
+        CHECKF(range && sum > 0.49 * MAX_N && sum < 0.51 * MAX_N, "c expand q=%lu: range, mean", q);
+        for (int part = 0; part < 8; part++) {
+            const size_t start = rnd() % (MAX_N / 8) * 8, n = rnd() % ((MAX_N - start) / 8 + 1) * 8;
+            out = guarded_at(&mem[0], n * 8, true);
+            CHECKF(k->expand(out, seed, index, start, n, &m) && same(out, ref[0] + start, n), "%s expand of a part", k->name);
+        }
+    }
+}
+
+static void check(const struct ck_kernels *k)
+{
+    uint64_t p[16];
+    const uint32_t n = primes(p);
+    for (uint32_t i = 0; i < n; i++) {
+        check_transforms(k, p[i]);
+        check_elementwise(k, p[i], p[(i + 1) % n]);
+        check_elementwise(k, p[i], p[(i + n - 1) % n]);
+        check_sums(k, p[i]);
+        check_from_i32(k, p[i]);
+        check_expand(k, p[i]);
+    }
+    check_permute(k);
+    check_conv(k, 0x1p46);
+    check_conv(k, 0x1.ffp49);
+    check_conv(k, 0x1p40);
+}
+
+static double now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return 1e6 * (double)t.tv_sec + 1e-3 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+enum { RUNS = 31, ROWS = 10 };
+static const char *const row_name[ROWS] = {"ntt 46 bits", "intt 46 bits", "ntt 50 bits", "intt 50 bits", "mul", "inner2 d=2", "mulc",
+                                           "conv 11 to 22, a pair", "permute", "expand"};
+
+static double bench_row(const struct ck_kernels *k, int row)
+{
+    uint64_t p[64], *in[11], *out[22];
+    const size_t n = MAX_N;
+    ck_primes_near(p, 33, 0x1p46, 16, NULL, 0);
+    const uint64_t q = row == 2 || row == 3 ? prime_near(0x1.fffp49) : p[0];
+    const struct ck_mod m = ck_mod_init(q);
+    const struct ck_shoup s = ck_shoup_init(q / 3, &m);
+    struct ck_ntt *t = ck_ntt_new_for(q, 16, k);
+    struct ck_conv *v = ck_conv_new(p, 11, p + 11, 22);
+    uint64_t *a = ref[0], *b = ref[1], *o = ref[2];
+    const uint64_t *d0[2] = {a, b}, *d1[2] = {b, a}, *d2[2] = {ref[3], ref[4]};
+    for (int i = 0; i < 5; i++) fill(ref[i], n, q, RANDOM);
+    for (size_t i = 0; row == 7 && i < 11; i++) fill(in[i] = aligned_alloc(64, n * 8), n, p[i], RANDOM);
+    for (size_t i = 0; row == 7 && i < 22; i++) memset(out[i] = aligned_alloc(64, n * 8), 0, n * 8);
+    uint32_t *perm = malloc(n * sizeof *perm);
+    for (uint32_t i = 0; i < n; i++) perm[i] = ck_ntt_position(16, 5 * ck_ntt_exponent(16, i));
+    double time[RUNS];
+    for (int r = 0; r < RUNS; r++) {
+        double start = now_us();
+        switch (row) {
+        case 0: case 2: k->ntt(a, t); break;
+        case 1: case 3: k->intt(a, t); break;
+        case 4: k->mul(o, a, b, n, &m); break;
+        case 5: k->inner2(o, ref[5], d0, d1, d2, 2, n, &m); break;
+        case 6: k->mulc(o, a, &s, n, &m); break;
+        case 7: k->conv(out, (const uint64_t *const *)in, n, v); break;
+        case 8: k->permute(o, a, perm, n); break;
+        case 9: k->expand(o, (const uint8_t *)"0123456789abcdef0123456789abcdef", 1, 0, n, &m); break;
+        }
+        time[r] = now_us() - start;
+    }
+    for (size_t i = 0; row == 7 && i < 11; i++) free(in[i]);
+    for (size_t i = 0; row == 7 && i < 22; i++) free(out[i]);
+    free(perm);
+    ck_ntt_free(t);
+    ck_conv_free(v);
+    qsort(time, RUNS, sizeof *time, by_value);
+    return time[RUNS / 2] / (row == 7 ? 11 * 22 : 1);
+}
+
+static void bench(const struct ck_kernels *k)
+{
+    static double scalar[ROWS];
+    printf("%s, N = 2^16, one limb, median of %d\n", k->name, RUNS);
+    for (int row = 0; row < ROWS; row++) {
+        if (scalar[row] == 0) scalar[row] = bench_row(ck_kernels_named("c"), row);
+        double us = k == ck_kernels_named("c") ? scalar[row] : bench_row(k, row);
+        printf("  %-22s %9.2f us   portable / this %6.2f\n", row_name[row], us, scalar[row] / us);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const names[] = {"c", "avx2", "avx512", "ifma"};
+    const char *env = getenv("SEED");
+    const uint64_t seed = env ? strtoull(env, NULL, 0) : (uint64_t)time(NULL);
+    bool timing = false;
+    int named = 0;
+    for (int i = 1; i < argc; i++) strcmp(argv[i], "--bench") ? named++ : (int)(timing = true);
+    state = seed;
+    for (int i = 0; i < BUFFERS; i++) {
+        mem[i] = guarded_new(MAX_N * 8);
+        ref[i] = aligned_alloc(64, MAX_N * 8);
+    }
+    if (!timing)
+        for (int i = 0; i < 2; i++) check_definition(prime_near(i ? 0x1.fffp49 : 0x1p46));
+    for (int i = 0; i < 4; i++) {
+        bool wanted = !named;
+        for (int j = 1; j < argc; j++) wanted |= !strcmp(argv[j], names[i]);
+        if (!wanted) continue;
+        const struct ck_kernels *k = ck_kernels_named(names[i]);
+        if (!k) SKIP(names[i]);
+        else if (timing) bench(k);
+        else check(k);
+    }
+    if (test_failed) printf("SEED=%lu\n", seed);
+    for (int i = 0; i < BUFFERS; i++) free(ref[i]);
+    return test_done();
+}
