@@ -95,6 +95,7 @@ static void make_classes(struct state *s, uint32_t count)
             shape_of(c, &i->type);
         }
     }
+    for (uint32_t k = 0; k < s->m->noutputs; k++) s->p.classes[class_of(s, s->m->outputs[k])].output = true;
     for (struct ir_inst *i = s->m->first; i; i = i->next)       // a class that a map writes is not the client's to pack
         if (i->op == IR_TENSOR_affine) s->p.classes[class_of(s, i)].client = false;
 }
@@ -110,6 +111,7 @@ static void make_edges(struct state *s, uint32_t count)
         e->from = class_of(s, i->args[0]);
         e->to = class_of(s, i);
         e->mat = ir_csr_find(s->m, ir_get_string(i->attrs, "mat", ""));
+        e->nnz = sparse_nnz(&e->mat);
         e->pattern = sparse_pattern_hash(&e->mat);
         const struct ir_attr *st = ir_attr_find(i->attrs, "strides");
         e->nstrides = st ? (uint32_t)st->ints.n : 0;

@@ -13,10 +13,11 @@
 #include <math.h>
 #include <string.h>
 
-struct place *place_new(struct arena *a, const struct layout *l, uint32_t id)
+struct place *place_new(struct arena *a, const struct layout *l, const struct geometry *g, uint32_t id)
 {
     struct place *p = ARENA_NEW(a, struct place);
     p->l = *l;
+    p->g = *g;
     p->count = layout_count(l);
     p->numel = layout_numel(l);
     p->id = id;

@@ -6,16 +6,24 @@
 #include "../compiler/layout.h"
 #include "bsgs.h"
 
+/* How a layout [channels, spatial axes...] is made, for deriving that of a convolution's result: spatial axis d runs in steps of unit[d]
+ * slots or multiples, `block` slots hold one plane with its gaps. nd = 0: not made so. */
+struct geometry {
+    uint32_t nd;
+    int64_t unit[IR_MAX_RANK], block;
+};
+
 /* A layout with its slot table. */
 struct place {
     struct layout l;
+    struct geometry g;
     uint32_t count;             // vectors
     int64_t numel;
     int32_t *slot;              // element -> global slot of its first copy
     uint32_t id;
 };
 /* NULL if an element falls outside a period or two elements share a slot. */
-struct place *place_new(struct arena *, const struct layout *, uint32_t id);
+struct place *place_new(struct arena *, const struct layout *, const struct geometry *, uint32_t id);
 
 /* DIRECT: every copy of the output is computed in place. FOLD: each entry is computed once somewhere in its residue class modulo the
  * output's period, and rotate-and-adds sum the classes, which leaves the result periodic. */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BEAM = 24, MAX_CANDIDATES = 48, MEMO = 1 << 14, MAX_PLACES = 1 << 14 };
+enum { BEAM = 96, BEAM_LARGE = 16, LARGE = 2000000, MAX_CANDIDATES = 64, MEMO = 1 << 14, MAX_PLACES = 1 << 14 };
 
 struct memo {
     uint64_t pattern;
@@ -31,14 +31,17 @@ struct state {
     double cost;
 };
 
-static struct place *intern(struct search *s, const struct layout *l)
+static struct place *intern(struct search *s, const struct candidate *c)
 {
-    const char *text = layout_print(s->p->arena, l);
+    const char *text = layout_print(s->p->arena, &c->l);
+    for (uint32_t d = 0; d < c->l.rank; d++) text = arena_printf(s->p->arena, "%s,%lld", text, (long long)c->l.dim[d]);
+    for (uint32_t d = 0; d < c->g.nd; d++)
+        text = arena_printf(s->p->arena, "%s/%lld:%lld", text, (long long)c->g.unit[d], (long long)c->g.block);
     for (uint32_t k = 0; k < s->nplaces; k++)
         if (strcmp(s->text[k], text) == 0) return s->places[k];
     ICE_IF(s->nplaces == MAX_PLACES, "too many layouts");
     s->text[s->nplaces] = text;
-    s->places[s->nplaces] = place_new(s->p->arena, l, s->nplaces);
+    s->places[s->nplaces] = place_new(s->p->arena, &c->l, &c->g, s->nplaces);
     return s->places[s->nplaces++];
 }
 
@@ -84,7 +87,7 @@ static int state_cmp(const void *x, const void *y)
 static uint32_t extend(struct search *s, const struct state *old, uint32_t nold, uint32_t class, struct state *out, uint32_t max)
 {
     struct lproblem *p = s->p;
-    struct layout cand[MAX_CANDIDATES];
+    struct candidate cand[MAX_CANDIDATES];
     uint32_t n = 0;
     for (uint32_t k = 0; k < nold; k++) {
         uint32_t nc = layout_candidates(p, class, old[k].place, cand, MAX_CANDIDATES);
@@ -111,7 +114,10 @@ static uint32_t prune(const struct lproblem *p, struct state *v, uint32_t n, uin
     for (uint32_t c = 0; c <= done; c++) open[c] = open_class(p, c, done);
     qsort(v, n, sizeof *v, state_cmp);
     uint32_t kept = 0;
-    for (uint32_t k = 0; k < n && kept < BEAM; k++) {
+    int64_t nnz = 0;
+    for (uint32_t e = 0; e < p->nedges; e++) nnz += p->edges[e].nnz;
+    uint32_t width = nnz > LARGE ? BEAM_LARGE : BEAM;
+    for (uint32_t k = 0; k < n && kept < width; k++) {
         bool fresh = true;
         for (uint32_t j = 0; j < kept && fresh; j++) fresh = !same_frontier(p, &v[j], &v[k], open, done);
         if (fresh) v[kept++] = v[k];
