@@ -47,19 +47,26 @@ void place_spread(double *slots, const struct place *p, const double *tensor)
             slots[p->slot[e] / n * n + copy_slot(&p->l, (uint32_t)p->slot[e] % n, k)] = tensor[e];
 }
 
-/* Diagonal and copy that a folded map uses for column slot c and row slot s. */
-static uint32_t nearest_copy(const struct layout *in, uint32_t period, uint32_t c, uint32_t s, uint32_t *copy)
+/* The diagonal and the copy of the column that a folded map uses, by (column slot - row slot) modulo the output's period. */
+struct nearest {
+    uint32_t *diagonal, *copy;
+};
+
+static struct nearest nearest_copies(struct arena *a, const struct layout *in, uint32_t period)
 {
-    uint32_t best = 0, distance = UINT32_MAX, copies = in->skew ? in->n / in->period : 1;
-    for (uint32_t k = 0; k < copies; k++) {
-        uint32_t r = (copy_slot(in, c, k) - s) & (period - 1), far = 2 * r > period ? period - r : r;
-        if (far < distance || (far == distance && r < best)) {
+    struct nearest t = {ARENA_ARRAY(a, uint32_t, period), ARENA_ARRAY(a, uint32_t, period)};
+    uint32_t copies = in->skew ? in->n / in->period : 1;
+    for (uint32_t x = 0; x < period; x++) {
+        uint32_t distance = UINT32_MAX;
+        for (uint32_t k = 0; k < copies; k++) {
+            uint32_t r = (x + k * (uint32_t)in->skew) & (period - 1), far = 2 * r > period ? period - r : r;
+            if (far > distance || (far == distance && r > t.diagonal[x])) continue;
             distance = far;
-            best = r;
-            *copy = k;
+            t.diagonal[x] = r;
+            t.copy[x] = k;
         }
     }
-    return best;
+    return t;
 }
 
 /* Copies of the rows that must be looked at: one where the rest follows from periodicity. */
@@ -75,9 +82,12 @@ static uint32_t direct_diagonal(const struct layout *in, uint32_t c, uint32_t s)
     return (copy_slot(in, c, s / in->period) - s) & (in->n - 1);
 }
 
-static void mark_direct(uint8_t *used, uint32_t modulus, const struct ir_csr *m, const struct place *in, const struct place *to)
+/* Marks the diagonals of each block; gives up, returning false, beyond `most` of them. */
+static bool mark_direct(uint8_t *used, uint32_t modulus, int64_t most, const struct ir_csr *m, const struct place *in,
+                        const struct place *to)
 {
     uint32_t n = in->l.n, mask = n - 1, copies = row_copies(&in->l, &to->l);
+    int64_t count = 0;
     for (int64_t r = 0; r < m->rows; r++) {
         uint32_t so = (uint32_t)to->slot[r];
         for (uint32_t k = 0; k < copies; k++) {
@@ -85,22 +95,41 @@ static void mark_direct(uint8_t *used, uint32_t modulus, const struct ir_csr *m,
             uint8_t *block = used + (size_t)(so / n) * in->count * modulus;
             for (int64_t e = m->ptr[r]; e < m->ptr[r + 1]; e++) {
                 uint32_t sc = (uint32_t)in->slot[m->col[e]];
-                block[(size_t)(sc / n) * modulus + direct_diagonal(&in->l, sc & mask, s)] = 1;
+                uint8_t *u = &block[(size_t)(sc / n) * modulus + direct_diagonal(&in->l, sc & mask, s)];
+                count += !*u;
+                *u = 1;
             }
         }
+        if (count > most) return false;
     }
+    return true;
 }
 
-static void mark_fold(uint8_t *used, uint32_t modulus, const struct ir_csr *m, const struct place *in, const struct place *to)
+static bool mark_fold(struct arena *a, uint8_t *used, uint32_t modulus, int64_t most, const struct ir_csr *m,
+                      const struct place *in, const struct place *to)
 {
-    uint32_t n = in->l.n, mask = n - 1, copy;
+    uint32_t n = in->l.n, mask = modulus - 1;
+    const uint32_t *diagonal = nearest_copies(a, &in->l, modulus).diagonal;
+    int64_t count = 0;
     for (int64_t r = 0; r < m->rows; r++) {
         uint32_t s = (uint32_t)to->slot[r];
         for (int64_t e = m->ptr[r]; e < m->ptr[r + 1]; e++) {
             uint32_t sc = (uint32_t)in->slot[m->col[e]];
-            used[(size_t)(sc / n) * modulus + nearest_copy(&in->l, modulus, sc & mask, s, &copy)] = 1;
+            uint8_t *u = &used[(size_t)(sc / n) * modulus + diagonal[(sc - s) & mask]];
+            count += !*u;
+            *u = 1;
         }
+        if (count > most) return false;
     }
+    return true;
+}
+
+/* Least price of a map of `total` diagonals. */
+static double least_price(double total, const struct place *in, const struct place *to)
+{
+    const struct bsgs_weights *w = &bsgs_weights_default;
+    double b = w->baby * in->count, g = w->giant * to->count;
+    return 2 * sqrt(b * g * total / (in->count * to->count)) - b - g + w->product * total;
 }
 
 static void sets_of(struct arena *a, struct bsgs_sets *out, const uint8_t *used, uint32_t modulus, uint32_t nin, uint32_t nout)
@@ -128,8 +157,11 @@ static void price_mode(struct arena *a, struct map_plan *out, enum map_mode mode
         for (uint32_t f = (in->l.skew ? n : in->l.period) / 2; f >= p.modulus; f /= 2) p.fold[p.nfold++] = f;
     }
     uint8_t *used = ARENA_ARRAY(a, uint8_t, (size_t)in->count * to->count * p.modulus);
-    if (mode == MAP_DIRECT) mark_direct(used, p.modulus, m, in, to);
-    else mark_fold(used, p.modulus, m, in, to);
+    int64_t most = 1;
+    while (most <= INT32_MAX && least_price((double)most, in, to) < out->cost) most *= 2;
+    bool ok = mode == MAP_DIRECT ? mark_direct(used, p.modulus, most, m, in, to)
+                                 : mark_fold(a, used, p.modulus, most, m, in, to);
+    if (!ok) return;
     struct bsgs_sets sets;
     sets_of(a, &sets, used, p.modulus, in->count, to->count);
     bsgs_plan(a, &p.plan, &sets, &bsgs_weights_default);
@@ -140,10 +172,10 @@ static void price_mode(struct arena *a, struct map_plan *out, enum map_mode mode
 void map_plan(struct arena *a, struct map_plan *out, const struct ir_csr *m, const struct place *in, const struct place *to)
 {
     *out = (struct map_plan){.mode = MAP_NONE, .cost = INFINITY};
-    price_mode(a, out, MAP_DIRECT, m, in, to);
     bool foldable = to->count == 1 && to->l.skew == 0 && to->l.period <= in->l.period &&
                     to->l.period < (in->l.skew ? in->l.n : in->l.period);
     if (foldable) price_mode(a, out, MAP_FOLD, m, in, to);
+    price_mode(a, out, MAP_DIRECT, m, in, to);
 }
 
 /* An entry of the slot-space matrix. */
@@ -189,17 +221,17 @@ static void direct_spots(struct spots *out, const uint32_t *lifted, const struct
     }
 }
 
-static void fold_spots(struct spots *out, const uint32_t *lifted, const struct ir_csr *m, const struct place *in,
-                       const struct place *to)
+static void fold_spots(struct arena *a, struct spots *out, const uint32_t *lifted, const struct ir_csr *m,
+                       const struct place *in, const struct place *to)
 {
-    uint32_t n = in->l.n, mask = n - 1, period = in->l.skew ? n : in->l.period, copy = 0;
+    uint32_t n = in->l.n, mask = n - 1, period = in->l.skew ? n : in->l.period, modulus = to->l.period;
+    struct nearest near = nearest_copies(a, &in->l, modulus);
     for (int64_t r = 0; r < m->rows; r++)
         for (int64_t e = m->ptr[r]; e < m->ptr[r + 1]; e++) {
-            uint32_t sc = (uint32_t)in->slot[m->col[e]];
-            uint32_t d = nearest_copy(&in->l, to->l.period, sc & mask, (uint32_t)to->slot[r], &copy);
-            uint32_t c = copy_slot(&in->l, sc & mask, in->l.skew ? copy : 0), s = (c - lifted[d]) & (period - 1);
+            uint32_t sc = (uint32_t)in->slot[m->col[e]], x = (sc - (uint32_t)to->slot[r]) & (modulus - 1);
+            uint32_t d = lifted[near.diagonal[x]], c = copy_slot(&in->l, sc & mask, near.copy[x]), s = (c - d) & (period - 1);
             for (uint32_t at = s; at < n; at += period)
-                out->e[out->n++] = (struct spot){at, (int32_t)(sc / n * n + ((at + lifted[d]) & mask)), m->val[e]};
+                out->e[out->n++] = (struct spot){at, (int32_t)(sc / n * n + ((at + d) & mask)), m->val[e]};
         }
 }
 
@@ -211,7 +243,7 @@ struct ir_csr map_matrix(struct arena *a, const struct map_plan *p, const struct
     int64_t each = p->mode == MAP_DIRECT ? n / to->l.period : in->l.skew ? 1 : n / in->l.period;
     struct spots list = {ARENA_ARRAY(a, struct spot, nnz * each + 1), 0};
     if (p->mode == MAP_DIRECT) direct_spots(&list, lifted, m, in, to);
-    else fold_spots(&list, lifted, m, in, to);
+    else fold_spots(a, &list, lifted, m, in, to);
 
     /* counting sort by row */
     int64_t *start = ARENA_ARRAY(a, int64_t, rows + 1);
