@@ -19,34 +19,29 @@ const char *ck_prints_match(const struct ck_file *f, const struct ck_params *par
     return NULL;
 }
 
-const char *ck_weights_open(struct ck_weights **out, const char *path, const struct ck_params *par, const uint8_t *model,
+const char *ck_weights_load(struct ck_weights **out, struct ck_file *f, const struct ck_params *par, const uint8_t *model,
                             uint64_t bytes)
 {
-    struct ck_file f;
-    const char *why = ck_file_open(&f, path, CK_KIND_WEIGHTS);
+    const char *why = ck_prints_match(f, par, NULL, model);
     if (why) return why;
-    why = ck_prints_match(&f, par, NULL, model);
-    if (!why && (f.nsections != 1 || f.section[0].tag != CK_TAG("DATA") || f.section[0].len != bytes))
-        why = "does not hold the weights of this program; compile the model again";
-    if (!why && !f.map) why = "is not a regular file, so it cannot be mapped";
-    if (!why) why = ck_section_check(&f.section[0]);
-    struct ck_weights *w = why ? NULL : calloc(1, sizeof *w);
-    if (!why && !w) why = "out of memory";
-    if (!why) {
-        w->data = f.section[0].data;
-        w->size = f.section[0].len;
-        w->map = f.map;
-        w->map_size = f.len;
-        f.map = NULL;       // moved
-        *out = w;
-    }
-    ck_file_close(&f);
-    return why;
+    if (f->nsections != 1 || f->section[0].tag != CK_TAG("DATA") || f->section[0].len != bytes)
+        return "does not hold the weights of this program; compile the model again";
+    if (f->heap) return "is not a regular file, so it cannot be mapped";
+    if ((why = ck_section_check(&f->section[0]))) return why;
+    struct ck_weights *w = calloc(1, sizeof *w);
+    if (!w) return "out of memory";
+    w->data = f->section[0].data;
+    w->size = f->section[0].len;
+    w->map = f->map;
+    w->map_size = f->len;
+    f->map = NULL;      // moved
+    *out = w;
+    return NULL;
 }
 
 void ck_weights_close(struct ck_weights *w)
 {
     if (!w) return;
-    munmap(w->map, w->map_size);
+    if (w->map) munmap(w->map, w->map_size);
     free(w);
 }

@@ -57,10 +57,14 @@ static int load(struct server *s, struct ck_print *keys)
     if (!s->ctx) return 1;
     s->weights_path = p->weights ? strdup(p->weights) : beside_executable();
     if (!s->weights_path) return ck_fail_err(p, NULL, CK_ENOMEM);
-    const char *why = ck_weights_open(&s->weights, s->weights_path, &m->params, m->fingerprint, m->weights_bytes);
-    if (why) return ck_fail(p, s->weights_path, "%s", why);
-
     struct ck_file f;
+    const char *why = ck_file_open(&f, s->weights_path, CK_KIND_WEIGHTS);
+    if (!why) {
+        why = ck_weights_load(&s->weights, &f, &m->params, m->fingerprint, m->weights_bytes);
+        ck_file_close(&f);
+    }
+    if (why) return ck_fail(p, s->weights_path, "%s%s", why, access(s->weights_path, F_OK) ? "; give it with --weights" : "");
+
     why = ck_file_open(&f, p->keys, CK_KIND_EVAL);
     if (why) return ck_fail(p, p->keys, "%s", why);
     why = ck_evk_load(&s->evk, s->ctx, &f);

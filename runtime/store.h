@@ -50,8 +50,8 @@ enum ck_err ck_ct_save_section(struct ck_writer *, const struct ck_ct *, const s
 
 /* ---- weights (file_weights.c) ---- */
 
-/* Maps and checks weights.bin. Own: ck_weights_close. */
-const char *ck_weights_open(struct ck_weights **out, const char *path, const struct ck_params *, const uint8_t *model,
+/* Checks a weights file and takes over its mapping; f is still the caller's to close. Own: ck_weights_close. */
+const char *ck_weights_load(struct ck_weights **out, struct ck_file *f, const struct ck_params *, const uint8_t *model,
                             uint64_t bytes);
 void ck_weights_close(struct ck_weights *);
 #endif

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+// Client and server as a user calls them, on a small hand-written model: the whole way from keys to results, batches, named inputs and
+// outputs, .npz; every mistake with its message; damaged files. Options: --seeds DIR writes seed files for the fuzz targets.
+#include "../fuzz/reseal.h"
+#include "tiny_model.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char dir[64] = "/tmp/t_programs.XXXXXX", said[8192];
+static const struct ck_model *model;
+static int32_t weights[4 * TINY_SLOTS];
+
+/* PATH in the test's folder; eight at a time. */
+static char *at(const char *name)
+{
+    static char text[8][256];
+    static int turn;
+    char *t = text[turn = (turn + 1) % 8];
+    snprintf(t, sizeof text[0], "%s/%s", dir, name);
+    return t;
+}
+
+/* Runs "client ..." or "server ..." with words of one line, %x for a path in the folder; returns the exit status, `said` has its output. */
+static int run(const struct ck_model *m, const char *line)
+{
+    static char words[64][300];
+    char *argv[65], copy[2000];
+    int argc = 0;
+    snprintf(copy, sizeof copy, "%s", line);
+    for (char *w = strtok(copy, " "); w; w = strtok(NULL, " ")) {
+        char *mark = strchr(w, '%');
+        if (mark) snprintf(words[argc], sizeof words[0], "%.*s%s/%s", (int)(mark - w), w, dir, mark + 1);
+        else snprintf(words[argc], sizeof words[0], "%s", w);
+        argv[argc] = words[argc];
+        argc++;
+    }
+    argv[argc] = NULL;
+    fflush(stdout);
+    fflush(stderr);
+    int out = dup(1), err = dup(2), log = open(at("log"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+    dup2(log, 1);
+    dup2(log, 2);
+    int rc = argv[0][0] == 'c' ? ck_client_main(m, argc, argv) : ck_server_main(m, argc, argv);
+    fflush(stdout);
+    fflush(stderr);
+    ssize_t n = pread(log, said, sizeof said - 1, 0);
+    said[n > 0 ? n : 0] = 0;
+    dup2(out, 1);
+    dup2(err, 2);
+    close(out);
+    close(err);
+    close(log);
+    return rc;
+}
+
+static void expect(int rc, const char *text, const char *line)
+{
+    int got = run(model, line);
+    CHECKF(got == rc && strstr(said, text), "%s: exit %d, wanted %d and \"%s\"; said: %s", line, got, rc, text, said);
+}
+
+static void save(const char *name, size_t samples, const double *v)
+{
+    struct ck_npy a = {CK_NPY_F8, 3, {(int64_t)samples, 2, 3}, (void *)(uintptr_t)v};
+    CHECK(!ck_npy_write(at(name), &a));
+}
+
+/* prod within 2^-20 and the right argmax for every sample. */
+static int right(const struct ck_npy *prod, const struct ck_npy *best, const double *a, const double *b, size_t samples)
+{
+    int ok = prod->type == CK_NPY_F4 && prod->rank == 3 && prod->dim[0] == (int64_t)samples && best->type == CK_NPY_I8 &&
+             best->rank == 2 && best->dim[1] == 2;
+    for (size_t i = 0; i < samples * 6 && ok; i++) ok = fabs(ck_npy_at(prod, i) - a[i] * b[i]) < 1e-5;
+    for (size_t r = 0; r < samples * 2 && ok; r++) {
+        int want = 0;
+        double z[3];
+        for (size_t i = 0; i < 3; i++) z[i] = tiny_w[r % 2 * 3 + i] * a[3 * r + i] * b[3 * r + i] + tiny_c[r % 2 * 3 + i];
+        for (int i = 1; i < 3; i++)
+            if (z[i] > z[want]) want = i;
+        ok = ck_npy_at(best, r) == want;
+    }
+    return ok;
+}
+
+static void whole_way(const double *a, const double *b)
+{
+    struct stat st;
+    expect(0, "eval.keys", "client keygen --keys %k");
+    CHECK(!stat(at("k/secret.key"), &st) && (st.st_mode & 0777) == 0600);
+    expect(0, "3 samples", "client encrypt --keys %k --input a=%a.npy --input b=%b.npy --output %x.ct");
+    expect(0, "peak memory", "server run --keys %k/eval.keys --input %x.ct --output %y.ct --weights %weights.bin --threads 2");
+    CHECKF(strstr(said, "sample 3/3"), "said: %s", said);
+    expect(0, "", "client decrypt --keys %k --input=%y.ct --output prod=%prod.npy --output best=%best.npy");
+    struct ck_npy prod, best;
+    CHECK(!ck_npy_read(&prod, at("prod.npy")) && !ck_npy_read(&best, at("best.npy")));
+    CHECK(right(&prod, &best, a, b, 3));
+    ck_npy_clear(&prod);
+    ck_npy_clear(&best);
+
+    // .npz both ways, other thread count: the same values
+    const char *const name[] = {"b", "a"};
+    struct ck_npy in[2] = {{CK_NPY_F8, 3, {3, 2, 3}, (void *)(uintptr_t)b}, {CK_NPY_F8, 3, {3, 2, 3}, (void *)(uintptr_t)a}};
+    CHECK(!ck_npz_write(at("in.npz"), 2, name, in));
+    expect(0, "", "client encrypt --keys %k --input %in.npz --output %x2.ct --quiet");
+    CHECKF(!said[0], "not quiet: %s", said);
+    expect(0, "", "server run --keys %k/eval.keys --input %x2.ct --output %y2.ct --weights %weights.bin --quiet --threads 1");
+    CHECKF(!said[0], "not quiet: %s", said);
+    expect(0, "", "client decrypt --keys %k --input %y2.ct --output %out.npz --quiet");
+    struct ck_npz z;
+    CHECK(!ck_npz_read(&z, at("out.npz")));
+    CHECK(z.count == 2 && right(&z.array[0], &z.array[1], a, b, 3));
+    ck_npz_clear(&z);
+
+    // The same ciphertexts give the same bytes whatever the threads.
+    void *p, *q;
+    size_t pn, qn;
+    expect(0, "", "server run --keys %k/eval.keys --input %x.ct --output %y3.ct --weights %weights.bin --threads 1");
+    CHECK(!ck_file_slurp(&p, &pn, at("y.ct")) && !ck_file_slurp(&q, &qn, at("y3.ct")));
+    CHECK(pn == qn && !memcmp(p, q, pn));
+    free(p);
+    free(q);
+}
+
+static void mistakes(void)
+{
+    expect(0, "usage", "client --help");
+    expect(0, "usage", "server run --help");
+    expect(0, "usage", "client encrypt --help");
+    expect(1, "usage", "client");
+    expect(1, "'encode' is not a command", "client encode");
+    expect(1, "--keys is missing", "client keygen");
+    expect(1, "'--kees' is not an option", "client keygen --kees %k");
+    expect(1, "--keys: wants a value", "client keygen --keys");
+    expect(1, "--keys is given twice", "client keygen --keys %k --keys %k");
+    expect(1, "--threads: wants a number", "client keygen --keys %k9 --threads no");
+    expect(1, "exists", "client keygen --keys %k");
+    expect(1, "No such file", "client keygen --keys %no/such/folder");
+    expect(1, "'b' (Bx2x3) is missing", "client encrypt --keys %k --input a=%a.npy --output %e.ct");
+    expect(1, "given twice", "client encrypt --keys %k --input a=%a.npy --input a=%a.npy --output %e.ct");
+    expect(1, "several inputs", "client encrypt --keys %k --input %a.npy --output %e.ct");
+    expect(1, "none.npy: No such file", "client encrypt --keys %k --input a=%none.npy --input b=%b.npy --output %e.ct");
+    expect(1, "has shape 3x2; input 'b' wants Bx2x3", "client encrypt --keys %k --input a=%a.npy --input b=%odd.npy --output %e.ct");
+    expect(1, "holds 1 samples", "client encrypt --keys %k --input a=%a.npy --input b=%one.npy --output %e.ct");
+    expect(1, "not finite", "client encrypt --keys %k --input a=%nan.npy --input b=%one.npy --output %e.ct");
+    expect(0, "outside the calibrated range", "client encrypt --keys %k --input a=%big.npy --input b=%one.npy --output %e.ct");
+    expect(1, "make keys with `client keygen`", "client encrypt --keys %nokeys --input a=%a.npy --input b=%b.npy --output %e.ct");
+    expect(1, "cannot be written", "client encrypt --keys %k --input a=%a.npy --input b=%b.npy --output /dev/full");
+    expect(1, "another key set", "server run --keys %k2/eval.keys --input %x.ct --output %e.ct --weights %weights.bin");
+    expect(1, "another key set", "client decrypt --keys %k2 --input %y.ct --output %e.npz");
+    expect(1, "holds encrypted inputs", "client decrypt --keys %k --input %x.ct --output %e.npz");
+    expect(1, "holds encrypted results", "server run --keys %k/eval.keys --input %y.ct --output %e.ct --weights %weights.bin");
+    expect(1, "is a secret key file", "server run --keys %k/secret.key --input %x.ct --output %e.ct --weights %weights.bin");
+    expect(1, "several outputs", "client decrypt --keys %k --input %y.ct --output %e.npy");
+    expect(1, "weights.bin: No such file", "server run --keys %k/eval.keys --input %x.ct --output %e.ct");
+    expect(1, "is a ciphertext file", "server run --keys %k/eval.keys --input %x.ct --output %e.ct --weights %x.ct");
+    expect(1, "not a tacet file", "server run --keys %k/eval.keys --input %a.npy --output %e.ct --weights %weights.bin");
+    CHECK(access(at("e.npz"), F_OK) != 0);
+
+    // Another program: other parameters, or the same with other weights, or with keys this set lacks.
+    struct ck_model other = *model;
+    other.fingerprint[0] ^= 1;
+    CHECK(run(&other, "server run --keys %k/eval.keys --input %x.ct --output %e.ct --weights %weights.bin") == 1);
+    CHECKF(strstr(said, "another model"), "said: %s", said);
+    other = *model;
+    other.params = fixture_params(10, 5, 40, 4, 1, 1);
+    CHECK(run(&other, "client encrypt --keys %k --input a=%a.npy --input b=%b.npy --output %e.ct") == 1);
+    CHECKF(strstr(said, "other parameters"), "said: %s", said);
+    static const struct ck_key_spec more[] = {{5, 1}};
+    other = *model;
+    other.keys = more;
+    other.nkeys = 1;
+    CHECK(run(&other, "server run --keys %k/eval.keys --input %x.ct --output %e.ct --weights %weights.bin") == 1);
+    CHECKF(strstr(said, "lacks keys"), "said: %s", said);
+    other = *model;
+    other.params.security = 128;
+    CHECK(run(&other, "client keygen --keys %k9") == 1);
+    CHECKF(strstr(said, "refused"), "said: %s", said);
+}
+
+static uint64_t state = 7;
+static uint32_t rnd(uint32_t below)
+{
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)((state >> 33) % below);
+}
+
+/* Damages `name` in many ways and runs `line` on it: an error that names the file, or what the sound file gives. Half of the time the
+ * checksums are repaired, as an attacker would: then only a clean end is asked for. */
+static void damage(const char *name, const char *line, int count, const double *a, const double *b)
+{
+    uint8_t *sound, *bad;
+    void *bytes;
+    size_t len;
+    if (ck_file_slurp(&bytes, &len, at(name))) {
+        CHECKF(0, "%s is not there", name);
+        return;
+    }
+    sound = bytes;
+    bad = malloc(len + 16);
+    int refused = 0, passed = 0;
+    for (int k = 0; k < count; k++) {
+        size_t n = len;
+        memcpy(bad, sound, len);
+        if (k % 5 == 0) n = rnd((uint32_t)len);
+        else if (k % 5 == 1) memset(bad + n++, 0, 1);
+        // Half of the changes go to the header and the start of the sections, where they matter most.
+        for (uint32_t i = rnd(4) + (k % 5 > 1); i > 0; i--)
+            bad[rnd(k % 2 && n > 700 ? 700 : (uint32_t)n + !n)] ^= (uint8_t)(1 + rnd(255));
+        int sealed = k % 4 == 3;
+        if (sealed) reseal(bad, n, NULL);
+        FILE *f = fopen(at("bad"), "wb");
+        CHECK(f && fwrite(bad, 1, n, f) == n && fclose(f) == 0);
+        int rc = run(model, line), ok = sealed ? rc >= 0 && rc <= 2 : rc == 1 ? strstr(said, "/bad: ") != NULL : rc == 0;
+        if (rc == 0 && !sealed && strstr(line, "decrypt")) {
+            struct ck_npz z;
+            const char *why = ck_npz_read(&z, at("bad.npz"));
+            ok = !why && right(&z.array[0], &z.array[1], a, b, 3);
+            if (!why) ck_npz_clear(&z);
+        }
+        refused += rc == 1;
+        passed += rc == 0;
+        if (!ok) CHECKF(0, "%s, change %d: exit %d, said: %s", name, k, rc, said);
+    }
+    test_passed += refused + passed;
+    CHECKF(refused > count / 2, "%s: only %d of %d refused", name, refused, count);
+    free(bad);
+    free(sound);
+}
+
+static void write_seeds(const char *to)
+{
+    static const char *const pair[][2] = {{"x.ct", "ciphertext/in.ct"}, {"y.ct", "ciphertext/out.ct"},
+                                          {"k/eval.keys", "evalkeys/eval.keys"}, {"weights.bin", "weights/weights.bin"}};
+    for (int i = 0; i < 4; i++) {
+        char cmd[700];
+        snprintf(cmd, sizeof cmd, "cp %s %s/%s", at(pair[i][0]), to, pair[i][1]);
+        CHECK(system(cmd) == 0);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (!mkdtemp(dir)) return 2;
+    model = tiny_model(weights);
+    double a[18], b[18], big[6] = {0, 3, 0, 0, 0, 0}, nan_[6] = {0, 0, NAN, 0, 0, 0};
+    fixture_values(a, 18, 2, 1);
+    fixture_values(b, 18, 2, 2);
+    save("a.npy", 3, a);
+    save("b.npy", 3, b);
+    save("one.npy", 1, a);
+    save("big.npy", 1, big);
+    save("nan.npy", 1, nan_);
+    CHECK(!ck_npy_write(at("odd.npy"), &(struct ck_npy){CK_NPY_F8, 2, {3, 2}, a}));
+    const char *why = tiny_write_weights(at("weights.bin"), model, weights);
+    CHECKF(!why, "weights: %s", why);
+
+    whole_way(a, b);
+    expect(0, "", "client keygen --keys %k2 --quiet");
+    mistakes();
+    if (argc == 3 && !strcmp(argv[1], "--seeds")) write_seeds(argv[2]);
+    damage("x.ct", "server run --keys %k/eval.keys --input %bad --output %e.ct --weights %weights.bin --threads 1", 300, a, b);
+    damage("k/eval.keys", "server run --keys %bad --input %x.ct --output %e.ct --weights %weights.bin --threads 1", 300, a, b);
+    damage("weights.bin", "server run --keys %k/eval.keys --input %x.ct --output %e.ct --weights %bad --threads 1", 200, a, b);
+    damage("y.ct", "client decrypt --keys %k --input %bad --output %bad.npz --threads 1", 200, a, b);
+    char cmd[100];
+    snprintf(cmd, sizeof cmd, "find %s -name '*.tmp.*' | grep -q .", dir);
+    CHECKF(system(cmd) != 0, "temporary files were left behind");
+    snprintf(cmd, sizeof cmd, "rm -r %s", dir);
+    return system(cmd) | test_done();
+}
