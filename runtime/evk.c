@@ -32,10 +32,11 @@ size_t ck_key_words(const struct ck_evk *evk, const struct ck_key *key)
 
 // Index of the gadget of a key at `level`; entries are collected first and initialised once their highest level is
 // known.
-static uint32_t gadget_index(struct ck_evk *evk, uint32_t level)
+static uint32_t gadget_index(struct ck_evk *evk, uint32_t galois, uint32_t level)
 {
     uint32_t alpha, np, i = 0;
     ck_params_gadget(&evk->ctx->par, level + 1, &alpha, &np);
+    if (galois == CK_KEY_TO_SPARSE) alpha = np = 1;      // the smallest modulus: q_0 p_0
     while (i < evk->ngadget && (evk->gadget[i].alpha != alpha || evk->gadget[i].np != np)) i++;
     if (i == evk->ngadget) evk->gadget[evk->ngadget++] = (struct ck_gadget){.alpha = alpha, .np = np};
     if (level > evk->gadget[i].max_level) evk->gadget[i].max_level = level;
@@ -59,7 +60,7 @@ static enum ck_err init_key(struct ck_evk *evk, struct ck_key *key)
     const struct ck_context *ctx = evk->ctx;
     key->b = ck_mem_alloc(ck_key_words(evk, key) * sizeof(uint64_t));
     if (!key->b) return CK_ENOMEM;
-    if (!key->galois) return CK_OK;
+    if (key->galois % 2 == 0) return CK_OK;      // no automorphism
     uint32_t i = 0;
     while (i < evk->nperm && evk->perm_galois[i] != key->galois) i++;
     if (i == evk->nperm) {
@@ -80,7 +81,7 @@ static enum ck_err fill_evk(struct ck_evk *evk, struct ck_galois_spec *spec, siz
         if (!n || by_galois_level(&spec[i], &spec[n - 1])) spec[n++] = spec[i];
     for (uint32_t i = 0; i < n; i++)
         evk->key[i] = (struct ck_key){
-            .galois = spec[i].galois, .level = spec[i].level, .gadget = gadget_index(evk, spec[i].level)};
+            .galois = spec[i].galois, .level = spec[i].level, .gadget = gadget_index(evk, spec[i].galois, spec[i].level)};
     evk->nkey = n;
     CK_TRY(init_gadgets(evk));
     for (uint32_t i = 0; i < n; i++) CK_TRY(init_key(evk, &evk->key[i]));
@@ -93,6 +94,8 @@ enum ck_err ck_evk_alloc(struct ck_evk **out, const struct ck_context *ctx, cons
     if (count > UINT32_MAX / 2) return CK_ERANGE;
     for (size_t i = 0; i < count; i++) {
         if (spec[i].level >= ctx->par.nq) return CK_ELEVEL;
+        if (spec[i].galois == CK_KEY_TO_SPARSE && spec[i].level) return CK_ESECURE;
+        if (spec[i].galois == CK_KEY_TO_SPARSE || spec[i].galois == CK_KEY_FROM_SPARSE) continue;
         if (spec[i].galois >= 2 * ctx->n || (spec[i].galois && spec[i].galois % 2 == 0)) return CK_ERANGE;
     }
     struct ck_evk *evk = ck_mem_alloc(sizeof *evk);
@@ -189,12 +192,29 @@ enum ck_err ck_key_fill(struct ck_evk *evk, struct ck_key *key, const uint64_t *
     return err;
 }
 
+// The pair of keys between sk and a sparse secret that nobody keeps.
+static enum ck_err generate_sparse(struct ck_evk *evk, const struct ck_secret *sk)
+{
+    struct ck_secret *sparse;
+    CK_TRY(ck_secret_new_sparse(&sparse, evk->ctx, CK_SPARSE_WEIGHT));
+    enum ck_err err = CK_OK;
+    for (uint32_t i = 0; i < evk->nkey && !err; i++) {
+        struct ck_key *key = &evk->key[i];
+        if (key->galois == CK_KEY_TO_SPARSE) err = ck_key_fill(evk, key, sk->ntt, sparse->ntt);
+        if (key->galois == CK_KEY_FROM_SPARSE) err = ck_key_fill(evk, key, sparse->ntt, sk->ntt);
+    }
+    ck_secret_free(sparse);
+    return err;
+}
+
 // work: nprimes limbs for s(X^(1/g)), or the first nq for s^2.
 static enum ck_err generate(struct ck_evk *evk, const struct ck_secret *sk, uint64_t *work)
 {
+    if (ck_evk_find(evk, CK_KEY_TO_SPARSE, 0) || ck_evk_find(evk, CK_KEY_FROM_SPARSE, 0)) CK_TRY(generate_sparse(evk, sk));
     const struct ck_context *ctx = evk->ctx;
     for (uint32_t i = 0; i < evk->nkey; i++) {
         struct ck_key *key = &evk->key[i];
+        if (key->galois && key->galois % 2 == 0) continue;
         if (!key->galois) {
             CK_PARALLEL(ctx->threads)
             for (uint32_t j = 0; j <= key->level; j++)

@@ -150,7 +150,11 @@ struct ck_evk {
     uint32_t *perm_galois;          // own: nperm Galois elements
     uint32_t **perm;                // own
 };
-/* A key wanted: Galois element (0: relinearisation) and highest level. */
+/* Key ids that are no Galois elements: the switch to the ephemeral sparse secret of bootstrapping, at level 0 and one special prime only
+ * (a key under the sparse secret at a larger modulus is insecure: CK_ESECURE), and the switch back. */
+enum { CK_KEY_TO_SPARSE = 2, CK_KEY_FROM_SPARSE = 4, CK_SPARSE_WEIGHT = 32 };
+
+/* A key wanted: Galois element (0: relinearisation, or an id above) and highest level. */
 struct ck_galois_spec {
     uint32_t galois, level;
 };
@@ -205,6 +209,9 @@ struct ck_eval {
 };
 /* Makes room for `words` more words. Contents taken so far stay; no memory moves while any is taken. CK_ENOMEM. */
 enum ck_err ck_scratch_reserve(struct ck_eval *, size_t words);
+
+/* Words of scratch of ck_linear at `level`, reserved on the way. Errors as ck_linear_reserve. */
+enum ck_err ck_linear_words(struct ck_eval *, const struct ck_lin *, uint32_t level, size_t *words);
 
 /* ---- key switching (keyswitch.c) ---- */
 

@@ -405,6 +405,16 @@ enum ck_err ck_linear_reserve(struct ck_eval *ev, const struct ck_lin *lin, uint
     return err;
 }
 
+enum ck_err ck_linear_words(struct ck_eval *ev, const struct ck_lin *lin, uint32_t level, size_t *words)
+{
+    struct map m;
+    const size_t mark = ev->scratch.used;
+    enum ck_err err = prepare(&m, ev, lin, level);
+    ev->scratch.used = mark;
+    if (err == CK_OK) *words = m.words;
+    return err;
+}
+
 static enum ck_err check_operands(const struct ck_eval *ev, const struct ck_ct *out, const struct ck_ct *in,
                                   const struct ck_lin *lin)
 {

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bootstrapping: the four parts on ciphertexts.
+//
+// StC turns slots m into the coefficients of a plaintext, c = q_0 ratio m. At level 0 the ciphertext is switched to the ephemeral sparse
+// secret and its coefficients are read as integers: modulo a larger Q the plaintext is c + q_0 I, |I| < K because that secret has few
+// nonzero coefficients; the first operation modulo Q is the switch back. The trace onto the subring of n slots multiplies by N/2n, which
+// the scale absorbs. CtS brings (c + q_0 I) / (q_0 K) into real slots, and the sine removes I.
+#include "boot_impl.h"
+#include "thread.h"
+
+#include <math.h>
+#include <string.h>
+
+static enum ck_err run_maps(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, struct ck_ct *half, const struct ck_boot *boot,
+                            const struct boot_map *map, uint32_t count)
+{
+    const struct ck_weights *saved = ev->weights;
+    enum ck_err err = CK_OK;
+    ev->weights = &boot->weights;
+    for (uint32_t f = 0; f < count && !err; f++) {
+        struct ck_ct *to = (count - f) % 2 ? out : half;       // the last factor lands in out
+        err = ck_linear(ev, to, in, &map[f].lin);
+        in = to;
+    }
+    ev->weights = saved;
+    return err;
+}
+
+// A map's scratch is taken inside; `half` is scratch of its own, so both are reserved before anything is taken.
+static enum ck_err linear_chain(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot,
+                                const struct boot_map *map, uint32_t count)
+{
+    const uint32_t level = map[0].level;
+    if (in->level != level) return CK_ELEVEL;
+    const size_t mark = ev->scratch.used, words = ck_ct_view_words(ev->ctx, level, 1);
+    size_t most = 0;
+    for (uint32_t f = 0; f < count; f++) {
+        size_t need;
+        CK_TRY(ck_linear_words(ev, &map[f].lin, map[f].level, &need));
+        if (need > most) most = need;
+    }
+    CK_TRY(ck_scratch_reserve(ev, words + most + 64));
+    struct ck_ct half = ck_ct_view(ev->ctx, ck_scratch_take(&ev->scratch, words), level, 1);
+    enum ck_err err = run_maps(ev, out, in, &half, boot, map, count);
+    ev->scratch.used = mark;
+    return err;
+}
+
+enum ck_err ck_boot_stc(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
+{
+    if (!ck_scale_equal(in->scale, ck_boot_scale(boot))) return CK_ESCALE;
+    return linear_chain(ev, out, in, boot, boot->stc, boot->shape.nstc);
+}
+
+// out = in under another secret, at its level.
+static enum ck_err switch_key(struct ck_eval *ev, struct ck_ct *ct, uint32_t id)
+{
+    const struct ck_context *ctx = ev->ctx;
+    const struct ck_key *key = ck_evk_find(ev->evk, id, ct->level);
+    if (!key) return CK_EKEY;
+    const struct ck_gadget *g = &ev->evk->gadget[key->gadget];
+    const size_t poly = (ct->level + 1 + g->np) * ctx->n, mark = ev->scratch.used;
+    CK_TRY(ck_scratch_reserve(ev, 2 * poly + ck_keyswitch_scratch(ctx, g, ct->level) + 64));
+    uint64_t *acc = ck_scratch_take(&ev->scratch, 2 * poly);
+    enum ck_err err = ck_modup_inner(acc, ctx, g, key, ck_ct_poly(ct, 1), ct->level, &ev->scratch);
+    const struct ck_moddown_opt opt = {.add = {ck_ct_poly(ct, 0), NULL}};
+    if (!err) ck_moddown(ct->data, (ct->max_level + 1) * ctx->n, ctx, g, acc, poly, 2, ct->level, &opt, &ev->scratch);
+    ev->scratch.used = mark;
+    return err;
+}
+
+// Centred coefficients modulo q_0 as residues of all primes up to `level`, in place: limb 0 is read before it is written.
+static enum ck_err raise(struct ck_eval *ev, struct ck_ct *ct, uint32_t level)
+{
+    const struct ck_context *ctx = ev->ctx;
+    const struct ck_kernels *k = ctx->k;
+    const size_t mark = ev->scratch.used;
+    CK_TRY(ck_scratch_reserve(ev, 2 * ctx->n + 64));
+    uint64_t *low = ck_scratch_take(&ev->scratch, 2 * ctx->n);
+    for (uint32_t i = 0; i < 2; i++) {
+        memcpy(low + i * ctx->n, ck_ct_poly(ct, i), ctx->n * sizeof *low);
+        k->intt(low + i * ctx->n, ctx->ntt[0]);
+    }
+    CK_PARALLEL(ctx->threads)
+    for (uint32_t t = 0; t < 2 * level; t++) {
+        const uint32_t i = t % 2, j = t / 2 + 1;
+        uint64_t *to = ck_ct_poly(ct, i) + j * ctx->n;
+        k->lift(to, low + i * ctx->n, ctx->n, &ctx->mod[j], &ctx->mod[0]);
+        k->ntt(to, ctx->ntt[j]);
+    }
+    ct->level = level;
+    ev->scratch.used = mark;
+    return CK_OK;
+}
+
+// ct += automorphism of ct.
+static enum ck_err add_galois(struct ck_eval *ev, struct ck_ct *ct, uint32_t galois)
+{
+    const size_t mark = ev->scratch.used, words = ck_ct_view_words(ev->ctx, ct->level, 1);
+    const struct ck_key *key = ck_evk_find(ev->evk, galois, ct->level);
+    if (!key) return CK_EKEY;
+    const struct ck_gadget *g = &ev->evk->gadget[key->gadget];
+    CK_TRY(ck_scratch_reserve(ev, words + 2 * (ct->level + 1 + g->np) * ev->ctx->n +
+                                      ck_keyswitch_scratch(ev->ctx, g, ct->level) + 128));
+    struct ck_ct turned = ck_ct_view(ev->ctx, ck_scratch_take(&ev->scratch, words), ct->level, 1);
+    enum ck_err err = ck_galois_apply(ev, &turned, ct, galois);
+    if (!err) err = ck_add(ev, ct, ct, &turned);
+    ev->scratch.used = mark;
+    return err;
+}
+
+enum ck_err ck_boot_modraise(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
+{
+    const struct ck_context *ctx = ev->ctx;
+    const struct ck_boot_shape *s = &boot->shape;
+    if (in->level != 0) return CK_ELEVEL;
+    if (in->degree != 1) return CK_EDEGREE;
+    if (!ck_scale_equal(in->scale, ck_boot_scale(boot))) return CK_ESCALE;
+    if (!out->data || out->logn != ctx->logn || out->max_level < s->top) return CK_ESHAPE;
+    CK_TRY(ck_drop(ev, out, in, 0));
+    CK_TRY(switch_key(ev, out, CK_KEY_TO_SPARSE));
+    CK_TRY(raise(ev, out, s->top));
+    CK_TRY(switch_key(ev, out, CK_KEY_FROM_SPARSE));
+    for (uint32_t k = ctx->par.log_slots; k + 1 < ctx->logn; k++) CK_TRY(add_galois(ev, out, boot_trace_galois(ctx, k)));
+    out->scale = ldexp(boot->q0 * s->range, (int)(ctx->logn - 1 - ctx->par.log_slots));     // the trace's factor N/2n is in it
+    return CK_OK;
+}
+
+enum ck_err ck_boot_cts(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
+{
+    CK_TRY(linear_chain(ev, out, in, boot, boot->cts, boot->shape.ncts));
+    return add_galois(ev, out, ck_galois_conjugate(ev->ctx));
+}
+
+// ct = 2 ct^2 - 1, one level.
+static enum ck_err double_angle(struct ck_eval *ev, struct ck_ct *ct)
+{
+    const struct ck_key *key = ck_evk_find(ev->evk, 0, ct->level);
+    if (!key) return CK_EKEY;
+    const struct ck_gadget *g = &ev->evk->gadget[key->gadget];
+    const size_t mark = ev->scratch.used, words = ck_ct_view_words(ev->ctx, ct->level, 2);
+    CK_TRY(ck_scratch_reserve(ev, words + 2 * (ct->level + 1 + g->np) * ev->ctx->n +
+                                      ck_keyswitch_scratch(ev->ctx, g, ct->level) + 128));
+    struct ck_ct square = ck_ct_view(ev->ctx, ck_scratch_take(&ev->scratch, words), ct->level, 2);
+    enum ck_err err = ck_mul(ev, &square, ct, ct);
+    if (!err) err = ck_relin_opt(ev, ct, &square, true);
+    if (!err) err = ck_add(ev, ct, ct, ct);
+    if (!err) err = ck_add_const(ev, ct, ct, -1);
+    ev->scratch.used = mark;
+    return err;
+}
+
+enum ck_err ck_boot_evalmod(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
+{
+    const struct ck_boot_shape *s = &boot->shape;
+    if (in->level != s->top - s->ncts) return CK_ELEVEL;
+    const uint32_t after = in->level - ck_poly_depth(s->degree);
+    const struct ck_poly cosine = {.degree = s->degree, .c = boot->coeff, .out_scale = (double)ev->ctx->par.q[after]};
+    CK_TRY(ck_poly_eval(ev, out, in, &cosine));
+    for (uint32_t i = 0; i < s->doublings; i++) CK_TRY(double_angle(ev, out));
+    out->scale *= 2 * 3.14159265358979323846 * s->ratio;        // sin(2 pi ratio m) / (2 pi ratio) = m
+    return CK_OK;
+}
+
+enum ck_err ck_bootstrap(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, struct ck_ct *tmp, const struct ck_boot *boot)
+{
+    if (!tmp->data || tmp->max_level < boot->shape.top || !out->data || out->max_level < boot->shape.top) return CK_ESHAPE;
+    const uint32_t level = boot->shape.nstc;
+    if (ck_scale_equal(in->scale, ck_boot_scale(boot))) {
+        CK_TRY(ck_drop(ev, tmp, in, level));
+    } else {        // one level more lands on the scale
+        CK_TRY(ck_drop(ev, tmp, in, level + 1));
+        CK_TRY(ck_mul_const(ev, tmp, tmp, 1, ck_boot_scale(boot)));
+    }
+    CK_TRY(ck_boot_stc(ev, out, tmp, boot));
+    CK_TRY(ck_boot_modraise(ev, tmp, out, boot));
+    CK_TRY(ck_boot_cts(ev, out, tmp, boot));
+    CK_TRY(ck_boot_evalmod(ev, tmp, out, boot));
+    return ck_drop(ev, out, tmp, tmp->level);
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bootstrapping on test rings (marked insecure): precision against the plain slots for full and sparse packing, edge messages, many in a
+// row, thread counts, and the rule on keys under the sparse secret. `t_boot full` runs the 128-bit set at N = 2^16.
+#include "boot.h"
+#include "fixture.h"
+#include "internal.h"
+
+#include <string.h>
+#include <time.h>
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+struct set {
+    struct ck_params par;
+    struct ck_boot_shape shape;
+};
+
+/* q_0 of 50 bits, `nstc` and `user` primes of 40 bits and a little, 8 of EvalMod and `ncts` of CtS of 49.5 bits. */
+static struct set make_set(uint32_t logn, uint32_t log_slots, uint32_t nstc, uint32_t ncts, uint32_t user, uint32_t np, uint32_t alpha)
+{
+    struct set s = {.par = {.logn = logn, .log_slots = log_slots, .np = np, .alpha = alpha, .security = logn == 16 ? 128 : 0}};
+    uint64_t taken[CK_MAX_Q + CK_MAX_P];
+    uint32_t n = ck_primes_near(taken, 1, exp2(49.9), logn, NULL, 0);
+    n += ck_primes_near(taken + n, nstc + user, exp2(40.5), logn, taken, n);
+    n += ck_primes_near(taken + n, 8 + ncts, exp2(49.6), logn, taken, n);
+    s.par.nq = n;
+    memcpy(s.par.q, taken, n * sizeof *taken);
+    n += ck_primes_near(taken + n, np, exp2(49.95), logn, taken, n);
+    memcpy(s.par.p, taken + s.par.nq, np * sizeof *taken);
+    s.shape = (struct ck_boot_shape){.nstc = nstc, .ncts = ncts, .top = s.par.nq - 1, .degree = 31, .doublings = 3, .range = 16,
+                                     .ratio = 0x1p-10};
+    for (uint32_t i = 0; i < log_slots; i++) s.shape.stc_radix[i % nstc]++, s.shape.cts_radix[i % ncts]++;
+    return s;
+}
+
+struct world {
+    struct ck_context *ctx;
+    struct ck_secret *sk;
+    struct ck_boot *boot;
+    struct ck_evk *evk;
+    struct ck_eval *ev;
+    struct ck_ct in, out, tmp;
+    size_t n;
+    double *x, *y;
+};
+
+static int open_world(struct world *w, const struct set *s, int threads)
+{
+    memset(w, 0, sizeof *w);
+    struct ck_galois_spec *spec = NULL;
+    size_t count = 0;
+    enum ck_err e = ck_context_new(&w->ctx, &s->par, threads);
+    if (!e) e = ck_secret_new(&w->sk, w->ctx);
+    if (!e) e = ck_boot_new(&w->boot, w->ctx, &s->shape);
+    if (!e) e = ck_boot_keys(w->boot, &spec, &count);
+    if (!e) e = ck_evk_new_galois(&w->evk, w->ctx, w->sk, spec, count);
+    if (!e) e = ck_eval_new(&w->ev, w->ctx, w->evk, NULL);
+    if (!e) e = ck_ct_init(&w->in, w->ctx, s->shape.top, 1);
+    if (!e) e = ck_ct_init(&w->out, w->ctx, s->shape.top, 1);
+    if (!e) e = ck_ct_init(&w->tmp, w->ctx, s->shape.top, 1);
+    free(spec);
+    w->n = (size_t)1 << s->par.log_slots;
+    w->x = calloc(w->n, sizeof(double));
+    w->y = calloc(w->n, sizeof(double));
+    CHECK_OK(e);
+    return e == CK_OK && w->x && w->y;
+}
+
+static void close_world(struct world *w)
+{
+    ck_ct_clear(&w->in);
+    ck_ct_clear(&w->out);
+    ck_ct_clear(&w->tmp);
+    ck_eval_free(w->ev);
+    ck_evk_free(w->evk);
+    ck_boot_free(w->boot);
+    ck_secret_free(w->sk);
+    ck_context_free(w->ctx);
+    free(w->x);
+    free(w->y);
+}
+
+static void once(struct world *w, const char *name, double min, double mean)
+{
+    CHECK_OK(ck_encrypt(&w->in, w->ctx, w->sk, w->x, 3, ck_boot_scale(w->boot)));
+    CHECK_OK(ck_bootstrap(w->ev, &w->out, &w->in, &w->tmp, w->boot));
+    CHECK(w->out.level == ck_boot_level(w->boot));
+    CHECK_OK(ck_decrypt(w->y, w->ctx, w->sk, &w->out));
+    CHECK_PRECISION(name, w->y, w->x, w->n, min, mean);
+}
+
+static void messages(struct world *w, double min, double mean)
+{
+    const size_t n = w->n;
+    fixture_values(w->x, n, 1, 1);
+    once(w, "random", min, mean);
+    memset(w->x, 0, n * sizeof *w->x);
+    once(w, "zeros", min, mean);
+    for (size_t i = 0; i < n; i++) w->x[i] = 1;
+    once(w, "ones", min, min);
+    for (size_t i = 0; i < n; i++) w->x[i] = i % 2 ? -1 : 1;
+    once(w, "alternating", min, min);
+    memset(w->x, 0, n * sizeof *w->x);
+    w->x[n - 1] = -1;
+    once(w, "one slot", min, mean);
+}
+
+// The result goes in again: the error of k bootstraps stays within k times that of one.
+static void in_a_row(struct world *w, int count, double min)
+{
+    fixture_values(w->x, w->n, 0.9, 2);
+    CHECK_OK(ck_encrypt(&w->in, w->ctx, w->sk, w->x, 3, ck_boot_scale(w->boot)));
+    for (int k = 0; k < count; k++) {
+        CHECK_OK(ck_bootstrap(w->ev, &w->out, &w->in, &w->tmp, w->boot));
+        CHECK_OK(ck_drop(w->ev, &w->in, &w->out, 3));
+    }
+    CHECK_OK(ck_decrypt(w->y, w->ctx, w->sk, &w->out));
+    CHECK_PRECISION("in a row", w->y, w->x, w->n, min, min);
+}
+
+// Every slot of every message is near: a wrong I would show as an error of 1 / (2 pi ratio) or more.
+static void no_failures(struct world *w, int count)
+{
+    int bad = 0;
+    for (int k = 0; k < count; k++) {
+        fixture_values(w->x, w->n, 1, 100 + (uint64_t)k);
+        if (ck_encrypt(&w->in, w->ctx, w->sk, w->x, 3, ck_boot_scale(w->boot)) || ck_bootstrap(w->ev, &w->out, &w->in, &w->tmp, w->boot) ||
+            ck_decrypt(w->y, w->ctx, w->sk, &w->out)) {
+            bad++;
+            break;
+        }
+        bad += fixture_precision(w->y, w->x, w->n).min < 8;
+    }
+    CHECKF(bad == 0, "%d of %d bootstraps failed", bad, count);
+}
+
+static void sparse_key_rule(const struct world *w)
+{
+    struct ck_evk *evk = NULL;
+    struct ck_galois_spec spec = {CK_KEY_TO_SPARSE, 1};
+    CHECK(ck_evk_alloc(&evk, w->ctx, &spec, 1) == CK_ESECURE && !evk);
+    int found = 0;
+    for (uint32_t i = 0; i < w->evk->nkey; i++) {
+        const struct ck_key *k = &w->evk->key[i];
+        if (k->galois != CK_KEY_TO_SPARSE) continue;
+        found++;
+        CHECK(k->level == 0 && w->evk->gadget[k->gadget].np == 1);
+        CHECK(log2((double)w->ctx->par.q[0]) + log2((double)w->ctx->par.p[0]) <= 121);
+    }
+    CHECK(found == 1);
+}
+
+static void full_size(void)
+{
+    struct set s = make_set(16, 14, 2, 3, 15, 8, 8);
+    printf("log QP %.1f\n", ck_params_logqp(&s.par));
+    struct world w;
+    if (open_world(&w, &s, 1)) {
+        printf("keys %.2f GiB, plaintexts %.2f GiB, level left %u\n", (double)ck_evk_bytes(w.evk) / 0x1p30,
+               (double)ck_boot_bytes(w.boot) / 0x1p30, ck_boot_level(w.boot));
+        messages(&w, 14, 18);
+        double t = now();
+        ck_bootstrap(w.ev, &w.out, &w.in, &w.tmp, w.boot);
+        printf("one bootstrap: %.3f s\n", now() - t);
+        in_a_row(&w, 20, 12);
+    }
+    close_world(&w);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && !strcmp(argv[1], "full")) {
+        full_size();
+        return test_done();
+    }
+    struct set sparse = make_set(11, 8, 2, 2, 3, 8, 8), full = make_set(10, 9, 2, 2, 3, 8, 8);
+    struct world w;
+    if (open_world(&w, &sparse, 1)) {
+        messages(&w, 14, 17);
+        sparse_key_rule(&w);
+        in_a_row(&w, 20, 11);
+        no_failures(&w, argc > 1 ? 1000 : 20);
+    }
+    close_world(&w);
+    if (open_world(&w, &full, 2)) messages(&w, 14, 17);
+    close_world(&w);
+    return test_done();
+}
