@@ -33,9 +33,11 @@ int cmd_opt(int argc, char **argv)
     struct pass_flags flags = PASS_FLAGS_INIT;
     const char *passes = "", *output = NULL;
     bool list = false;
+    int in_text = 0;
     const struct arg_spec specs[] = {
         {"--passes", 0, "A,B,C", "passes to run, in this order", .string = &passes},
         {"--output", 'o', "FILE", "write FILE and FILE.npz instead of printing the text", .string = &output},
+        {"--constants", 0, "N", "print constants of at most N elements in the text", .count = &in_text},
         {"--list", 0, NULL, "print the passes", .flag = &list},
         PASS_FLAG_SPECS(flags),
         {.name = NULL},
@@ -56,6 +58,7 @@ int cmd_opt(int argc, char **argv)
     struct arena *a = arena_new();
     struct options opt;
     int bad = ir_verify(m) || pass_flags_resolve(&opt, a, &flags, m) || run_passes(m, &opt, a, passes);
+    if (in_text > 0) ir_consts_in_text(m, in_text);
     if (!bad && output)
         bad = ir_save(m, output);
     else if (!bad)

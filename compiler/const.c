@@ -66,6 +66,11 @@ double ir_const_at(const struct ir_const *c, int64_t i)
     return 0;
 }
 
+void ir_consts_in_text(struct ir_module *m, int64_t most)
+{
+    for (struct ir_const *c = m->consts; c; c = c->next) c->in_text = ir_const_numel(c) <= most;
+}
+
 // Does any attribute of this list name the constant, or the matrix that it is a part of?
 static bool named(const struct ir_attr *a, const struct ir_const *c)
 {

@@ -50,6 +50,7 @@ struct ir_const {
     uint32_t rank;
     int64_t dim[IR_MAX_RANK];
     void *data;                         // own (module arena)
+    bool in_text;                       // printed with the module instead of saved beside it
     struct ir_const *next;
 };
 int64_t ir_const_numel(const struct ir_const *);
@@ -135,13 +136,14 @@ void ir_const_gc(struct ir_module *);                                           
 const char *ir_csr_add(struct ir_module *, const char *name, const struct ir_csr *);   // copies; returns the unique name
 struct ir_csr ir_csr_find(const struct ir_module *, const char *name);
 
-/* Text. Constants live in FILE.npz beside the text. print(parse(t)) == t byte for byte. */
+/* Text. Constants live in FILE.npz beside the text, except those `in_text`. print(parse(t)) == t byte for byte. */
 #include <stdio.h>
 void ir_print(FILE *, struct ir_module *);
 char *ir_print_string(struct ir_module *);                                      // malloc'd
-struct ir_module *ir_parse(const char *name, const char *text, size_t len);     // NULL after diag_error; constants unset
+void ir_consts_in_text(struct ir_module *, int64_t most);                       // those of at most so many elements
+struct ir_module *ir_parse(const char *name, const char *text, size_t len);     // NULL after diag_error; other constants unset
 int ir_save(struct ir_module *, const char *path);                              // path and path.npz; 0 or -1 after diag_error
-struct ir_module *ir_load(const char *path);
+struct ir_module *ir_load(const char *path);                                    // path.npz may lack where constants are in the text
 
 /* Rules of every operation; 0, or -1 after diag_error. Runs after every pass. */
 int ir_verify(struct ir_module *);

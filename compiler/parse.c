@@ -5,11 +5,12 @@
 #include "ir.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_INSTS = 1 << 20, MAX_LIST = 1 << 24, MAX_ARGS = 64 };
+enum { MAX_INSTS = 1 << 20, MAX_LIST = 1 << 24, MAX_ARGS = 64, MAX_CONST = 1 << 20 };
 
 struct parser {
     const char *file, *start, *p, *end;
@@ -86,6 +87,24 @@ static bool real(struct parser *s, double *out)
     *out = strtod(w, &end);
     snprintf(back, sizeof back, "%a", *out);
     return (!*end && !strcmp(back, w)) || fail(s, "'%s' is not a number in canonical hexadecimal form", w);
+}
+
+// An element of a constant: whole numbers in decimal, others in hexadecimal.
+static bool number(struct parser *s, double *out)
+{
+    const char *from = s->p;
+    int64_t v;
+    while (s->p < s->end && *s->p && strchr(DIGITS "-", *s->p)) s->p++;
+    bool whole = s->p == s->end || *s->p == ',' || *s->p == ']';
+    s->p = from;
+    if (!whole) {
+        if (!real(s, out)) return false;
+        bool decimal = fabs(*out) < 0x1p53 && *out == floor(*out) && !(*out == 0 && signbit(*out));
+        return !decimal || fail(s, "a whole number is written in decimal");
+    }
+    if (!integer(s, &v, -(INT64_C(1) << 53) + 1, (INT64_C(1) << 53) - 1)) return false;
+    *out = (double)v;
+    return true;
 }
 
 static int hex(char c)
@@ -281,6 +300,53 @@ static bool append(struct parser *s, enum ir_op op, struct ir_type t, uint32_t n
     return true;
 }
 
+static bool element(struct parser *s, struct ir_const *c, int64_t k)
+{
+    double v;
+    if (c->dtype == IR_I64) return integer(s, (int64_t *)c->data + k, INT64_MIN, INT64_MAX);
+    if (!number(s, &v)) return false;
+    switch (c->dtype) {
+    case IR_I32:
+        if (!(v >= INT32_MIN && v <= INT32_MAX && v == floor(v))) return fail(s, "an element is not a 32-bit integer");
+        ((int32_t *)c->data)[k] = (int32_t)v;
+        return true;
+    case IR_F32:
+        ((float *)c->data)[k] = (float)v;
+        return isnan(v) || (float)v == v || fail(s, "an element does not fit a 32-bit float");
+    default: ((double *)c->data)[k] = v; return true;
+    }
+}
+
+// "const @name f64[2x3] = [...]" behind the word const.
+static bool constant(struct parser *s)
+{
+    static const struct {
+        const char *word;
+        enum ir_dtype dtype;
+    } types[] = {{" f64[", IR_F64}, {" f32[", IR_F32}, {" i64[", IR_I64}, {" i32[", IR_I32}};
+    int64_t dim[IR_MAX_RANK], numel = 1;
+    uint32_t rank = 0;
+    size_t t = 0;
+    char *name = symbol(s);
+    if (!name) return false;
+    while (t < 4 && !have(s, types[t].word)) t++;
+    if (t == 4) return fail(s, "expected an element type: f64, f32, i64 or i32");
+    while (!have(s, "]")) {
+        if (rank == IR_MAX_RANK) return fail(s, "more than %d axes", IR_MAX_RANK);
+        if ((rank && !want(s, "x")) || !integer(s, &dim[rank], 0, MAX_CONST)) return false;
+        if ((numel *= dim[rank++]) > MAX_CONST) return fail(s, "more than %d elements", MAX_CONST);
+    }
+    // Two bytes of text an element at the least: text that is too short allocates nothing.
+    if (!want(s, " = [")) return false;
+    if (numel > (s->end - s->p) / 2 + 1) return fail(s, "fewer elements than the shape says");
+    struct ir_const *c = ir_const_add(s->m, name, types[t].dtype, rank, dim);
+    if (strcmp(c->name, name)) return fail(s, "constant '%s' is defined twice", name);
+    c->in_text = true;
+    for (int64_t k = 0; k < numel; k++)
+        if ((k && !want(s, ", ")) || !element(s, c, k)) return false;
+    return want(s, "]\n");
+}
+
 static bool header(struct parser *s)
 {
     static const char *const word[] = {" tensor", " vec", " ckks"};
@@ -292,7 +358,10 @@ static bool header(struct parser *s)
     while (d < 3 && !have(s, word[d])) d++;
     if (d == 3) return fail(s, "expected a dialect: tensor, vec or ckks");
     s->m->dialect = (enum ir_dialect)d;
-    if (!attributes(s, &s->m->attrs) || !want(s, "\nfunc @main(")) return false;
+    if (!attributes(s, &s->m->attrs) || !want(s, "\n")) return false;
+    while (have(s, "const "))
+        if (!constant(s)) return false;
+    if (!want(s, "func @main(")) return false;
     for (bool first = true; !have(s, ")"); first = false) {
         struct ir_type t;
         struct ir_attr *attrs = NULL;

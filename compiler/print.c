@@ -3,6 +3,7 @@
 #include "diag.h"
 #include "ir.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +83,33 @@ static void print_type(FILE *f, const struct ir_type *t)
     }
 }
 
+// Whole numbers are decimal, others hexadecimal.
+static void print_number(FILE *f, double v)
+{
+    if (fabs(v) < 0x1p53 && v == floor(v) && !(v == 0 && signbit(v)))
+        fprintf(f, "%.0f", v);
+    else
+        fprintf(f, "%a", v);
+}
+
+static void print_const(FILE *f, const struct ir_const *c)
+{
+    static const char *const dtype[] = {[IR_F64] = "f64", [IR_F32] = "f32", [IR_I64] = "i64", [IR_I32] = "i32"};
+    fputs("const ", f);
+    print_symbol(f, c->name);
+    fprintf(f, " %s[", dtype[c->dtype]);
+    for (uint32_t i = 0; i < c->rank; i++) fprintf(f, "%s%" PRId64, i ? "x" : "", c->dim[i]);
+    fputs("] = [", f);
+    for (int64_t k = 0, n = ir_const_numel(c); k < n; k++) {
+        if (k) fputs(", ", f);
+        if (c->dtype == IR_I64)
+            fprintf(f, "%" PRId64, ((const int64_t *)c->data)[k]);
+        else
+            print_number(f, ir_const_at(c, k));
+    }
+    fputs("]\n", f);
+}
+
 void ir_print(FILE *f, struct ir_module *m)
 {
     ir_renumber(m);
@@ -89,7 +117,10 @@ void ir_print(FILE *f, struct ir_module *m)
     print_symbol(f, m->name);
     fprintf(f, " %s", dialect_name[m->dialect]);
     print_attrs(f, m->attrs);
-    fputs("\nfunc @main(", f);
+    fputc('\n', f);
+    for (const struct ir_const *c = m->consts; c; c = c->next)
+        if (c->in_text) print_const(f, c);
+    fputs("func @main(", f);
     struct ir_inst *i = m->first;
     for (; i && i->op == (m->dialect == IR_TENSOR ? IR_TENSOR_input : m->dialect == IR_VEC ? IR_VEC_input : IR_CKKS_input);
          i = i->next) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A module on disk: PATH holds the text, PATH.npz the constants in their order.
+// A module on disk: PATH holds the text, PATH.npz the constants in their order, except those that the text has.
 #include "../runtime/npy.h"
 #include "diag.h"
 #include "ir.h"
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const enum ck_npy_type npy_type[] = {[IR_F64] = CK_NPY_F8, [IR_F32] = CK_NPY_F4, [IR_I64] = CK_NPY_I8, [IR_I32] = CK_NPY_I4};
 
@@ -16,10 +17,11 @@ static const char *save_consts(struct ir_module *m, const char *path)
     const char **name = ARENA_ARRAY(a, const char *, n);
     struct ck_npy *array = ARENA_ARRAY(a, struct ck_npy, n);
     n = 0;
-    for (const struct ir_const *c = m->consts; c; c = c->next, n++) {
+    for (const struct ir_const *c = m->consts; c; c = c->next) {
+        if (c->in_text) continue;
         name[n] = c->name;
         array[n] = (struct ck_npy){.type = npy_type[c->dtype], .rank = c->rank, .data = c->data};
-        memcpy(array[n].dim, c->dim, c->rank * sizeof *c->dim);
+        memcpy(array[n++].dim, c->dim, c->rank * sizeof *c->dim);
     }
     const char *wrong = ck_npz_write(path, n, name, array);
     arena_free(a);
@@ -48,6 +50,7 @@ int ir_save(struct ir_module *m, const char *path)
 static int load_consts(struct ir_module *m, const char *path)
 {
     struct ck_npz z;
+    if (m->consts && access(path, F_OK)) return 0;      // a small module that has them all in its text
     const char *wrong = ck_npz_read(&z, path);
     if (wrong) {
         diag_error(path, "%s (the constants of a module lie beside its text)", wrong);
@@ -64,6 +67,10 @@ static int load_consts(struct ir_module *m, const char *path)
             continue;
         }
         struct ir_const *c = ir_const_add(m, z.name[k], (enum ir_dtype)t, y->rank, y->dim);
+        if (strcmp(c->name, z.name[k])) {
+            diag_error(path, "constant '%s' is defined twice", z.name[k]);
+            status = -1;
+        }
         if (ck_npy_numel(y)) memcpy(c->data, y->data, ck_npy_numel(y) * ck_npy_width(y->type));
     }
     ck_npz_clear(&z);
