@@ -129,6 +129,8 @@ enum ck_err ck_mul(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a, c
 enum ck_err ck_relin(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a);
 /* ck_relin and ck_rescale in one: cheaper than the two, since the divisions by P and q_l are one. */
 enum ck_err ck_relin_rescale(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a);
+/* ck_mul, ck_relin and ck_rescale in one: the same bits; the three parts of the product never reach memory. */
+enum ck_err ck_mul_relin_rescale(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a, const struct ck_ct *b);
 /* Divides by the last prime: level l -> l-1 (CK_ELEVEL at 0), scale s -> s / q_l, noise / q_l plus E (degree 1; E
  * sqrt(N/18) more at degree 2). source [CHKKS18] */
 enum ck_err ck_rescale(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a);

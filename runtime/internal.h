@@ -224,15 +224,27 @@ void ck_modup(uint64_t *digits, const struct ck_context *, const struct ck_gadge
 /* acc (2 polynomials in QP) = inner product of digits and key; expands the a-parts on the fly. CK_ERANDOM. */
 enum ck_err ck_inner(uint64_t *acc, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
                      const uint64_t *digits, uint32_t level, struct ck_scratch *);
-/* ck_modup and ck_inner in one pass over the primes. */
-enum ck_err ck_modup_inner(uint64_t *acc, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
-                           const uint64_t *a, uint32_t level, struct ck_scratch *);
+/* The limbs of a result that are left in coefficient form, since a ModDown follows: none, the special ones, or q_level and
+ * the special ones. */
+enum ck_tail { CK_TAIL_EVAL, CK_TAIL_P, CK_TAIL_PQ };
+/* What ck_switch switches: the polynomial a (in Q), or the product of two ciphertexts x, y of degree 1, whose three parts
+ * are formed on the way. raise and the lower parts of the product are multiplied by P and added to the sums. */
+struct ck_switch {
+    const uint64_t *a;              // NULL for a product
+    const uint64_t *raise[2];       // NULL: none
+    const uint64_t *x[2], *y[2];    // NULL: no product
+    enum ck_tail tail;
+};
+/* ck_modup and ck_inner in one pass over the primes. CK_ERANDOM. */
+enum ck_err ck_switch(uint64_t *acc, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
+                      const struct ck_switch *, uint32_t level, struct ck_scratch *);
 
 /* What ModDown does besides dividing: out = perm(acc / P + add), or without rescale, permutation, addition. */
 struct ck_moddown_opt {
     const uint32_t *perm;           // NULL: none
     const uint64_t *add[2];         // NULL: none; polynomials in Q at the resulting level
     bool rescale;                   // divide by q_level as well; level -> level-1
+    bool coeff;                     // the limbs to be divided away are in coefficient form already
 };
 /* ModDown of `count` (1 or 2) polynomials in QP at acc + i*acc_stride words to out + i*out_stride words; acc is
  * destroyed. noise: (1+||s||_1)/2 per coefficient of the resulting ciphertext. out may be add; it does not overlap

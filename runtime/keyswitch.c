@@ -48,15 +48,17 @@ static bool own_limb(const struct ck_gadget *g, uint32_t ell, uint32_t digit, ui
     return j < ell && j / g->alpha == digit;
 }
 
-// The conversions of ModUp: all limbs of `digits` but those that a digit owns, in coefficient form.
+// The conversions of ModUp of the polynomial a, or a b if b is given: all limbs of `digits` but those that a digit owns, in
+// coefficient form.
 static void extend(uint64_t *digits, const struct ck_context *ctx, const struct ck_gadget *g, const uint64_t *a,
-                   uint32_t level, uint64_t *coeff)
+                   const uint64_t *b, uint32_t level, uint64_t *coeff)
 {
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell), tiles = tile_count(ctx);
     const size_t n = ctx->n;
     CK_PARALLEL(ctx->threads)
     for (uint32_t j = 0; j < ell; j++) {
-        memcpy(coeff + j * n, a + j * n, n * sizeof *a);
+        if (b) ctx->k->mul(coeff + j * n, a + j * n, b + j * n, n, &ctx->mod[j]);
+        else memcpy(coeff + j * n, a + j * n, n * sizeof *a);
         ctx->k->intt(coeff + j * n, ctx->ntt[j]);
     }
     CK_PARALLEL(ctx->threads)
@@ -102,7 +104,7 @@ void ck_modup(uint64_t *digits, const struct ck_context *ctx, const struct ck_ga
 {
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell);
     const size_t n = ctx->n, mark = s->used;
-    extend(digits, ctx, g, a, level, ck_scratch_take(s, ell * n));
+    extend(digits, ctx, g, a, NULL, level, ck_scratch_take(s, ell * n));
     CK_PARALLEL(ctx->threads)
     for (uint32_t t = 0; t < d * wide; t++) {
         // all digits of one prime before the next: its twiddles stay in cache
@@ -131,24 +133,58 @@ enum ck_err ck_inner(uint64_t *acc, const struct ck_context *ctx, const struct c
     return bad ? CK_ERANDOM : CK_OK;
 }
 
-enum ck_err ck_modup_inner(uint64_t *acc, const struct ck_context *ctx, const struct ck_gadget *g,
-                           const struct ck_key *key, const uint64_t *a, uint32_t level, struct ck_scratch *s)
+// acc += P (the degree-0 and degree-1 parts that go with the switched polynomial), limb j in Q; tmp: N words.
+static void raise_limb(uint64_t *acc0, uint64_t *acc1, const struct ck_context *ctx, const struct ck_gadget *g,
+                       const struct ck_switch *in, uint32_t j, uint64_t *tmp)
+{
+    const struct ck_kernels *k = ctx->k;
+    const struct ck_mod *mod = &ctx->mod[j];
+    const size_t n = ctx->n, at = j * n;
+    if (in->raise[0]) k->muladdc(acc0, in->raise[0] + at, &g->p[j], n, mod);
+    if (in->raise[1]) k->muladdc(acc1, in->raise[1] + at, &g->p[j], n, mod);
+    if (!in->y[0]) return;
+    k->mul(tmp, in->x[0] + at, in->y[0] + at, n, mod);
+    k->muladdc(acc0, tmp, &g->p[j], n, mod);
+    k->mul(tmp, in->x[0] + at, in->y[1] + at, n, mod);
+    if (in->x[0] == in->y[0]) k->add(tmp, tmp, tmp, n, mod);
+    else k->muladd(tmp, in->x[1] + at, in->y[0] + at, n, mod);
+    k->muladdc(acc1, tmp, &g->p[j], n, mod);
+}
+
+enum ck_err ck_switch(uint64_t *acc, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
+                      const struct ck_switch *in, uint32_t level, struct ck_scratch *s)
 {
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell);
+    const uint32_t first_coeff = in->tail == CK_TAIL_EVAL ? wide : in->tail == CK_TAIL_P ? ell : level;
     const size_t n = ctx->n, mark = s->used;
+    const uint64_t *a = in->y[1] ? in->x[1] : in->a, *b = in->y[1];
     uint64_t *tmp = ck_scratch_take(s, tiles_words(ctx, g));
     uint64_t *coeff = ck_scratch_take(s, ell * n), *digits = ck_scratch_take(s, (size_t)d * wide * n);
-    extend(digits, ctx, g, a, level, coeff);
+    extend(digits, ctx, g, a, b, level, coeff);
     int bad = 0;
     CK_PARALLEL_SUM(ctx->threads, bad)
     for (uint32_t j = 0; j < wide; j++) {
+        // everything that concerns one prime, while it is in cache
+        const uint32_t prime = ck_limb_prime(ctx, ell, j);
         const uint64_t *digit[CK_MAX_Q];
+        uint64_t *acc0 = acc + j * n, *acc1 = acc + (wide + j) * n, *own = NULL;
         for (uint32_t i = 0; i < d; i++) {
             uint64_t *limb = digits + (i * wide + j) * n;
-            digit[i] = own_limb(g, ell, i, j) ? a + j * n : limb;
-            if (digit[i] == limb) ctx->k->ntt(limb, ctx->ntt[ck_limb_prime(ctx, ell, j)]);
+            digit[i] = limb;
+            if (!own_limb(g, ell, i, j)) {
+                ctx->k->ntt(limb, ctx->ntt[prime]);
+                continue;
+            }
+            own = limb;     // room for the product, then for sums
+            if (b) ctx->k->mul(own, a + j * n, b + j * n, n, &ctx->mod[j]);
+            else digit[i] = a + j * n;
         }
         bad += !inner_limb(acc, ctx, g, key, digit, j, ell, tmp + (size_t)ck_thread_index() * tile_words(ctx, g));
+        if (j < ell) raise_limb(acc0, acc1, ctx, g, in, j, own);
+        if (j >= first_coeff) {
+            ctx->k->intt(acc0, ctx->ntt[prime]);
+            ctx->k->intt(acc1, ctx->ntt[prime]);
+        }
     }
     s->used = mark;
     return bad ? CK_ERANDOM : CK_OK;
@@ -166,7 +202,7 @@ void ck_moddown(uint64_t *out, size_t out_stride, const struct ck_context *ctx, 
     const size_t n = ctx->n, mark = s->used;
     uint64_t *low = ck_scratch_take(s, (size_t)count * keep * n);
     CK_PARALLEL(ctx->threads)
-    for (uint32_t t = 0; t < count * cut; t++) {
+    for (uint32_t t = 0; t < (opt->coeff ? 0 : count * cut); t++) {
         const uint32_t j = keep + t % cut;
         k->intt(acc + t / cut * acc_stride + j * n, ctx->ntt[ck_limb_prime(ctx, ell, j)]);
     }

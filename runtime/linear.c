@@ -206,7 +206,8 @@ static enum ck_err add_turned(struct map *m, uint64_t *u, uint32_t special, int3
         ck_moddown(m->low, 0, ctx, m->g, u + poly, 0, 1, m->level, &plain, s);
         c1 = m->low;
     }
-    CK_TRY(ck_modup_inner(m->acc, ctx, g, key, c1, m->level, s));
+    const struct ck_switch in = {.a = c1};
+    CK_TRY(ck_switch(m->acc, ctx, g, key, &in, m->level, s));
     if (g == m->g) {
         if (special) {
             CK_PARALLEL(ctx->threads)
@@ -253,7 +254,7 @@ static enum ck_err make_baby(struct map *m, const struct ck_ct *in, uint32_t ind
     const struct ck_key *key = find(m, rotation);
     const struct ck_gadget *g = &m->ev->evk->gadget[key->gadget];
     if (g == m->g) CK_TRY(ck_inner(m->acc, ctx, g, key, m->digits, m->level, s));
-    else CK_TRY(ck_modup_inner(m->acc, ctx, g, key, ck_ct_poly(in, 1), m->level, s));
+    else CK_TRY(ck_switch(m->acc, ctx, g, key, &(struct ck_switch){.a = ck_ct_poly(in, 1)}, m->level, s));
     if (g == m->g && m->kin) {
         ck_raise_add(m->acc, ctx, g, ck_ct_poly(in, 0), m->level);
         ck_permute(to, ctx, m->acc, key->perm, (uint32_t)(2 * wide));

@@ -179,18 +179,23 @@ enum ck_err ck_mul_const(struct ck_eval *ev, struct ck_ct *out, const struct ck_
     return CK_OK;
 }
 
-enum ck_err ck_mul(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a, const struct ck_ct *b)
+static enum ck_err check_factors(const struct ck_context *ctx, const struct ck_ct *a, const struct ck_ct *b)
 {
-    const struct ck_context *ctx = ev->ctx;
     CK_TRY(check_in(ctx, a));
     CK_TRY(check_in(ctx, b));
     if (a->degree != 1 || b->degree != 1) return CK_EDEGREE;
     if (a->level != b->level) return CK_ELEVEL;
+    double bits = 0;
+    for (uint32_t j = 0; j <= a->level; j++) bits += log2((double)ctx->par.q[j]);
+    return log2(a->scale) + log2(b->scale) < bits ? CK_OK : CK_ESCALE;
+}
+
+enum ck_err ck_mul(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a, const struct ck_ct *b)
+{
+    const struct ck_context *ctx = ev->ctx;
+    CK_TRY(check_factors(ctx, a, b));
     const struct ck_ct x = *a, y = *b;
     const struct ck_kernels *k = ctx->k;
-    double bits = 0;
-    for (uint32_t j = 0; j <= x.level; j++) bits += log2((double)ctx->par.q[j]);
-    if (log2(x.scale) + log2(y.scale) >= bits) return CK_ESCALE;
     CK_TRY(ck_scratch_reserve(ev, (size_t)ctx->threads * ctx->n));
     CK_TRY(ck_ct_shape(out, ctx, x.level, 2));
     const size_t n = ctx->n, mark = ev->scratch.used;
@@ -215,6 +220,31 @@ enum ck_err ck_mul(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a,
     return CK_OK;
 }
 
+// Key switch, ModDown and, if rescale, division by the last q: what relinearisation, products and rotations share.
+// degree 1 result at `level` or one below; galois 0 is relinearisation.
+static enum ck_err switch_down(struct ck_eval *ev, struct ck_ct *out, const struct ck_switch *what, uint32_t galois,
+                               uint32_t level, double scale, bool merge_rescale)
+{
+    const struct ck_context *ctx = ev->ctx;
+    const struct ck_key *key = ck_evk_find(ev->evk, galois, level);
+    if (!key) return CK_EKEY;
+    const struct ck_gadget *g = &ev->evk->gadget[key->gadget];
+    const size_t poly = (level + 1 + g->np) * ctx->n, mark = ev->scratch.used;
+    CK_TRY(ck_scratch_reserve(ev, 2 * poly + ck_keyswitch_scratch(ctx, g, level)));
+    uint64_t *acc = ck_scratch_take(&ev->scratch, 2 * poly);
+    struct ck_switch in = *what;
+    in.tail = merge_rescale ? CK_TAIL_PQ : CK_TAIL_P;
+    enum ck_err err = ck_switch(acc, ctx, g, key, &in, level, &ev->scratch);
+    if (err == CK_OK) err = ck_ct_shape(out, ctx, merge_rescale ? level - 1 : level, 1);
+    if (err == CK_OK) {
+        const struct ck_moddown_opt opt = {.perm = key->perm, .rescale = merge_rescale, .coeff = true};
+        ck_moddown(out->data, (out->max_level + 1) * ctx->n, ctx, g, acc, poly, 2, level, &opt, &ev->scratch);
+        out->scale = merge_rescale ? scale / (double)ctx->par.q[level] : scale;
+    }
+    ev->scratch.used = mark;
+    return err;
+}
+
 enum ck_err ck_relin_opt(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a, bool merge_rescale)
 {
     const struct ck_context *ctx = ev->ctx;
@@ -222,27 +252,16 @@ enum ck_err ck_relin_opt(struct ck_eval *ev, struct ck_ct *out, const struct ck_
     const struct ck_ct x = *a;
     if (merge_rescale && x.level == 0) return CK_ELEVEL;
     if (x.degree == 1) return merge_rescale ? ck_rescale(ev, out, a) : ck_drop(ev, out, a, x.level);
-    const struct ck_key *key = ck_evk_find(ev->evk, 0, x.level);
-    if (!key) return CK_EKEY;
-    const struct ck_gadget *g = &ev->evk->gadget[key->gadget];
-    const size_t wide = x.level + 1 + g->np, poly = wide * ctx->n, mark = ev->scratch.used;
-    CK_TRY(ck_scratch_reserve(ev, 2 * poly + ck_keyswitch_scratch(ctx, g, x.level)));
-    uint64_t *acc = ck_scratch_take(&ev->scratch, 2 * poly);
-    enum ck_err err = ck_modup_inner(acc, ctx, g, key, ck_ct_poly(&x, 2), x.level, &ev->scratch);
-    if (err == CK_OK) err = ck_ct_shape(out, ctx, merge_rescale ? x.level - 1 : x.level, 1);
-    if (err != CK_OK) {
-        ev->scratch.used = mark;
-        return err;
-    }
-    struct ck_moddown_opt opt = {.rescale = merge_rescale};
-    for (uint32_t i = 0; i < 2; i++) {
-        if (merge_rescale) ck_raise_add(acc + i * poly, ctx, g, ck_ct_poly(&x, i), x.level);
-        else opt.add[i] = ck_ct_poly(&x, i);
-    }
-    ck_moddown(out->data, (out->max_level + 1) * ctx->n, ctx, g, acc, poly, 2, x.level, &opt, &ev->scratch);
-    out->scale = merge_rescale ? x.scale / (double)ctx->par.q[x.level] : x.scale;
-    ev->scratch.used = mark;
-    return CK_OK;
+    const struct ck_switch what = {.a = ck_ct_poly(&x, 2), .raise = {ck_ct_poly(&x, 0), ck_ct_poly(&x, 1)}};
+    return switch_down(ev, out, &what, 0, x.level, x.scale, merge_rescale);
+}
+
+enum ck_err ck_mul_relin_rescale(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a, const struct ck_ct *b)
+{
+    CK_TRY(check_factors(ev->ctx, a, b));
+    if (a->level == 0) return CK_ELEVEL;
+    const struct ck_switch what = {.x = {ck_ct_poly(a, 0), ck_ct_poly(a, 1)}, .y = {ck_ct_poly(b, 0), ck_ct_poly(b, 1)}};
+    return switch_down(ev, out, &what, 0, a->level, a->scale * b->scale, true);
 }
 
 enum ck_err ck_relin(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a)
@@ -257,29 +276,11 @@ enum ck_err ck_relin_rescale(struct ck_eval *ev, struct ck_ct *out, const struct
 
 enum ck_err ck_galois_apply(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a, uint32_t galois)
 {
-    const struct ck_context *ctx = ev->ctx;
-    CK_TRY(check_in(ctx, a));
+    CK_TRY(check_in(ev->ctx, a));
     if (a->degree != 1) return CK_EDEGREE;
     if (galois == 1) return ck_drop(ev, out, a, a->level);
-    const struct ck_ct x = *a;
-    const struct ck_key *key = ck_evk_find(ev->evk, galois, x.level);
-    if (!key) return CK_EKEY;
-    const struct ck_gadget *g = &ev->evk->gadget[key->gadget];
-    const size_t poly = (x.level + 1 + g->np) * ctx->n, mark = ev->scratch.used;
-    CK_TRY(ck_scratch_reserve(ev, 2 * poly + ck_keyswitch_scratch(ctx, g, x.level)));
-    uint64_t *acc = ck_scratch_take(&ev->scratch, 2 * poly);
-    enum ck_err err = ck_modup_inner(acc, ctx, g, key, ck_ct_poly(&x, 1), x.level, &ev->scratch);
-    if (err == CK_OK) err = ck_ct_shape(out, ctx, x.level, 1);
-    if (err != CK_OK) {
-        ev->scratch.used = mark;
-        return err;
-    }
-    // A limb of x is read before the same limb of out is written, so out may be x.
-    const struct ck_moddown_opt opt = {.perm = key->perm, .add = {ck_ct_poly(&x, 0), NULL}};
-    ck_moddown(out->data, (out->max_level + 1) * ctx->n, ctx, g, acc, poly, 2, x.level, &opt, &ev->scratch);
-    out->scale = x.scale;
-    ev->scratch.used = mark;
-    return CK_OK;
+    const struct ck_switch what = {.a = ck_ct_poly(a, 1), .raise = {ck_ct_poly(a, 0), NULL}};
+    return switch_down(ev, out, &what, galois, a->level, a->scale, false);
 }
 
 enum ck_err ck_rotate(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a, int32_t k)

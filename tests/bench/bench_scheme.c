@@ -70,8 +70,7 @@ static void do_rotate(struct setup *s)
 
 static void do_mul(struct setup *s)
 {
-    must(ck_mul(s->ev, &s->out, &s->a, &s->b));
-    must(ck_relin_rescale(s->ev, &s->out, &s->out));
+    must(ck_mul_relin_rescale(s->ev, &s->out, &s->a, &s->b));
 }
 
 static void do_rescale(struct setup *s)

@@ -12,7 +12,7 @@ struct fix {
     struct ck_eval *ev;
     struct ck_ct a, b, c;
     double *x, *y, *want, *got, scale;
-    size_t n;
+    size_t n, ring;
     uint32_t top;
     double bits;    // expected precision of a fresh ciphertext, roughly
 };
@@ -20,6 +20,7 @@ struct fix {
 static void fix_init(struct fix *f, const struct ck_params *par, int threads)
 {
     f->n = (size_t)1 << par->log_slots;
+    f->ring = (size_t)1 << par->logn;
     f->top = par->nq - 1;
     f->scale = (double)par->q[par->nq - 1];
     // A coefficient error of sigma 3.19 (or a rounding with the secret) is at most about 2^5 sqrt(N) in a slot.
@@ -100,6 +101,19 @@ static void products(struct fix *f)
     CHECK_OK(ck_mul(f->ev, &f->c, &f->a, &f->b));
     CHECK_OK(ck_relin_rescale(f->ev, &f->c, &f->c));
     expect(f, "relin_rescale", 2);
+    struct ck_ct one;
+    CHECK_OK(ck_ct_init(&one, f->ctx, f->top, 1));
+    CHECK_OK(ck_mul_relin_rescale(f->ev, &one, &f->a, &f->b));
+    for (uint32_t i = 0; i < 2; i++)
+        CHECK(!memcmp(one.data + i * (f->top + 1) * f->ring, f->c.data + i * (f->top + 1) * f->ring,
+                      f->top * f->ring * sizeof(uint64_t)));
+    CHECK(one.scale == f->c.scale && one.level == f->c.level);
+    CHECK_OK(ck_mul(f->ev, &f->c, &f->a, &f->a));
+    CHECK_OK(ck_relin_rescale(f->ev, &f->c, &f->c));
+    CHECK_OK(ck_drop(f->ev, &one, &f->a, f->top));
+    CHECK_OK(ck_mul_relin_rescale(f->ev, &one, &one, &one));
+    CHECK(!memcmp(one.data, f->c.data, f->top * f->ring * sizeof(uint64_t)));
+    ck_ct_clear(&one);
     // in place, a square, down to the last level
     CHECK_OK(ck_drop(f->ev, &f->c, &f->a, f->top));
     memcpy(f->want, f->x, f->n * sizeof(double));
