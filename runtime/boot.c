@@ -62,8 +62,9 @@ static enum ck_err switch_key(struct ck_eval *ev, struct ck_ct *ct, uint32_t id)
     const size_t poly = (ct->level + 1 + g->np) * ctx->n, mark = ev->scratch.used;
     CK_TRY(ck_scratch_reserve(ev, 2 * poly + ck_keyswitch_scratch(ctx, g, ct->level) + 64));
     uint64_t *acc = ck_scratch_take(&ev->scratch, 2 * poly);
-    enum ck_err err = ck_modup_inner(acc, ctx, g, key, ck_ct_poly(ct, 1), ct->level, &ev->scratch);
-    const struct ck_moddown_opt opt = {.add = {ck_ct_poly(ct, 0), NULL}};
+    const struct ck_switch what = {.a = ck_ct_poly(ct, 1), .raise = {ck_ct_poly(ct, 0), NULL}, .tail = CK_TAIL_P};
+    enum ck_err err = ck_switch(acc, ctx, g, key, &what, ct->level, &ev->scratch);
+    const struct ck_moddown_opt opt = {.coeff = true};
     if (!err) ck_moddown(ct->data, (ct->max_level + 1) * ctx->n, ctx, g, acc, poly, 2, ct->level, &opt, &ev->scratch);
     ev->scratch.used = mark;
     return err;
