@@ -84,7 +84,11 @@ static double error_poly(const struct ir_module *m, const struct ir_inst *i, dou
     // T_k inherits about k times the error of its factors; the sum of |c_k| k bounds what reaches the result.
     for (size_t k = 1; k <= degree; k++) amplify += fabs(c[k]) * (double)k;
     double step = 1.5 * noise_rescale(r) / fmin(i->type.scale, i->args[0]->type.scale);
-    return hypot(cheb_max_abs(d, degree) * in, amplify * step);
+    const struct ir_inst *x = i->args[0];
+    double lo = ir_get_float(x->attrs, "rlo", -1), hi = ir_get_float(x->attrs, "rhi", 1), slope = 0;
+    for (size_t k = 0, points = 16 * (degree + 1); k <= points; k++)
+        slope = fmax(slope, fabs(cheb_eval(d, degree, lo + (hi - lo) * (double)k / (double)points)));
+    return hypot(slope * in, amplify * step);
 }
 
 void noise_propagate(double *err, const struct ir_module *m, const struct noise_ring *r, const double *q,

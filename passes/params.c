@@ -14,9 +14,10 @@
 #include "util.h"
 
 #include "../compiler/diag.h"
+#include "../compiler/noise.h"
 #include <math.h>
 
-enum { SCALE_BITS_MIN = 20, SCALE_BITS_MAX = 46, DEFAULT_PRECISION = 13 };
+enum { SCALE_BITS_MIN = 20, SCALE_BITS_MAX = 46, DEFAULT_PRECISION = 14, TRIALS = 8 };
 static const double special_bits = 46.8, sigmas = 6, budget = 5e8;
 
 struct search {
@@ -29,6 +30,7 @@ struct search {
     uint32_t levels, log_slots;
     double margin;                  // bits above the measured range
     double want;                    // bits below the range
+    double gain;                    // by which the simulated error lies below the estimate
 };
 
 struct choice {
@@ -121,6 +123,50 @@ static bool make_primes(struct ck_params *par, const struct search *s, const str
     return ck_primes_near(par->p, c->np, exp2(c->p_bits), c->logn, taken, par->nq) == c->np;
 }
 
+/* Parameters and scales of a choice into the module. */
+static void apply(const struct search *s, const struct ck_params *par, const struct choice *c)
+{
+    double q[CK_MAX_Q];
+    for (uint32_t k = 0; k < par->nq; k++) q[k] = (double)par->q[k];
+    plan_set_params(s->m, par, exp2(c->bits));
+    scales_assign(s->m, q, exp2(c->bits), s->scratch);
+}
+
+/* Bits of the worst output's root mean square error, times six, below its range, when the program runs on a few inputs with the
+ * simulator's noise; -1 after diag_error. The module has parameters and scales. */
+static double simulated_precision(struct search *s)
+{
+    double **in, **plain, **noisy, worst = 99;
+    range_buffers(&in, &plain, s->m, s->scratch);
+    range_buffers(&in, &noisy, s->m, s->scratch);
+    double *square = ARENA_ARRAY(s->scratch, double, s->m->noutputs), *points = ARENA_ARRAY(s->scratch, double, s->m->noutputs);
+    for (int64_t row = 0; row < TRIALS; row++) {
+        struct ir_noise noise = {.seed = (uint64_t)row + 1};
+        struct ir_run quiet = {0}, loud = {.noise = &noise};
+        int64_t from = range_measured(s->m, s->opt) ? row % s->opt->ncalib : row + 2;
+        if (range_inputs(in, s->m, s->opt, from, s->scratch) != 0) return -1;
+        if (ir_interp(s->m, (const double *const *)in, plain, &quiet) != 0) return -1;
+        if (ir_interp(s->m, (const double *const *)in, noisy, &loud) != 0) return -1;
+        for (uint32_t k = 0; k < s->m->noutputs; k++)
+            for (int64_t e = 0, n = ir_type_numel(&s->m->outputs[k]->type); e < n; e++, points[k]++)
+                square[k] += (noisy[k][e] - plain[k][e]) * (noisy[k][e] - plain[k][e]);
+    }
+    for (uint32_t k = 0; k < s->m->noutputs; k++) {
+        double range = fmax(util_range(s->m->outputs[k], 1), 1e-9);
+        worst = fmin(worst, -log2(sigmas * fmax(sqrt(square[k] / points[k]), 1e-30) / range));
+    }
+    return worst;
+}
+
+static bool search_rings(const struct search *s, struct choice *best, struct ck_params *par, uint32_t lo, uint32_t hi)
+{
+    struct choice c;
+    *best = (struct choice){0};
+    for (uint32_t logn = lo; logn <= hi; logn++)
+        if (choose_ring(s, &c, logn) && (!best->logn || c.cost < best->cost)) *best = c;
+    return best->logn && make_primes(par, s, best);
+}
+
 static void explain_failure(const struct search *s, uint32_t lo, uint32_t hi)
 {
     if (s->opt->logn)
@@ -135,7 +181,7 @@ enum pass_res pass_params(struct pass_ctx *ctx, struct ir_module *m)
 {
     struct search s = {.m = m, .opt = ctx->opt, .scratch = ctx->scratch};
     if (range_measure(ctx, m, range_rows(m, ctx->opt, budget)) != 0) return PASS_FAIL;
-    s.margin = ctx->opt->ncalib ? 1 : 4;              // guessed ranges may be sixteen times too small
+    s.margin = range_measured(m, ctx->opt) ? 1 : 4;              // guessed ranges may be sixteen times too small
     s.want = ctx->opt->precision ? ctx->opt->precision : DEFAULT_PRECISION;
     uint32_t count = 0, slots = 1;
     for (struct ir_inst *i = m->first; i; i = i->next) {
@@ -165,20 +211,30 @@ enum pass_res pass_params(struct pass_ctx *ctx, struct ir_module *m)
         explain_failure(&s, lo, hi);
         return PASS_FAIL;
     }
-    struct choice best = {0}, c;
-    for (uint32_t logn = lo; logn <= hi; logn++) {
-        if (!choose_ring(&s, &c, logn)) continue;
-        if (!best.logn || c.cost < best.cost) best = c;
-    }
+    // The estimate is for the worst slot at the largest value. One simulation tells how far that is from the truth, which hardly
+    // depends on the scale; the second search uses what was gained.
+    struct choice best;
     struct ck_params par;
-    if (!best.logn || !make_primes(&par, &s, &best)) {
+    double want = s.want;
+    s.want = want - 6;
+    bool found = search_rings(&s, &best, &par, lo, hi);
+    if (found) {
+        apply(&s, &par, &best);
+        double real = simulated_precision(&s);
+        if (real < 0) return PASS_FAIL;
+        s.gain = fmin(fmax(real - best.precision, 0), 10);
+        s.want = want - s.gain;
+        found = search_rings(&s, &best, &par, lo, hi);
+    }
+    s.want = want;
+    if (!found) {
         explain_failure(&s, lo, hi);
         return PASS_FAIL;
     }
     const char *why = ck_params_check(&par);
     ICE_IF(why, "chosen parameters: %s", why);
-    plan_set_params(m, &par, exp2(best.bits));
-    ir_set_float(m, &m->attrs, "precision", best.precision);
+    apply(&s, &par, &best);
+    ir_set_float(m, &m->attrs, "precision", best.precision + s.gain);
     for (struct ir_inst *i = m->first; i; i = i->next) i->type.scale = 0;
     return PASS_CHANGED;
 }

@@ -94,45 +94,55 @@ static double uniform(uint64_t *state)                  // splitmix64
 
 enum { GUESSES = 16 };
 
+bool range_measured(const struct ir_module *m, const struct options *opt)
+{
+    return opt->ncalib > 0 && (!m->first || !m->first->next || m->first->next->nargs > 0);
+}
+
+int range_inputs(double *const *in, const struct ir_module *m, const struct options *opt, int64_t row, struct arena *scratch)
+{
+    if (range_measured(m, opt)) return range_input(in[0], m, opt, row);
+    bool given = opt->input_lo < opt->input_hi;
+    double lo = given ? opt->input_lo : -1, hi = given ? opt->input_hi : 1;
+    uint64_t seed = (uint64_t)row;
+    for (struct ir_inst *i = m->first; i && i->nargs == 0; i = i->next, in++) {
+        int64_t n = input_numel(i);
+        double *tensor = ARENA_ARRAY(scratch, double, n);
+        for (int64_t e = 0; e < n; e++) tensor[e] = row == 0 ? lo : row == 1 ? hi : lo + (hi - lo) * uniform(&seed);
+        if (pack(*in, i, tensor) != 0) return -1;
+    }
+    return 0;
+}
+
+void range_buffers(double ***in, double ***out, const struct ir_module *m, struct arena *scratch)
+{
+    uint32_t ninputs = 0, k = 0;
+    for (struct ir_inst *i = m->first; i && i->nargs == 0; i = i->next) ninputs++;
+    *in = ARENA_ARRAY(scratch, double *, ninputs);
+    *out = ARENA_ARRAY(scratch, double *, m->noutputs);
+    for (struct ir_inst *i = m->first; i && i->nargs == 0; i = i->next)
+        (*in)[k++] = ARENA_ARRAY(scratch, double, ir_type_numel(&i->type));
+    for (k = 0; k < m->noutputs; k++) (*out)[k] = ARENA_ARRAY(scratch, double, ir_type_numel(&m->outputs[k]->type));
+}
+
 int range_measure(struct pass_ctx *ctx, struct ir_module *m, int64_t rows)
 {
     ir_renumber(m);
-    uint32_t count = 0, ninputs = 0;
-    for (struct ir_inst *i = m->first; i; i = i->next) {
-        count++;
-        ninputs += i->nargs == 0;
-    }
+    uint32_t count = 0;
+    for (struct ir_inst *i = m->first; i; i = i->next) count++;
     const struct options *opt = ctx->opt;
-    bool measured = opt->ncalib > 0 && ninputs == 1;
-    if (opt->ncalib > 0 && ninputs != 1) diag_note("calibration data is for one input, %u inputs: ranges are estimated", ninputs);
+    bool measured = range_measured(m, opt);
+    if (opt->ncalib > 0 && !measured) diag_note("calibration data is for one input: ranges are estimated");
     struct watch w = {ARENA_ARRAY(ctx->scratch, double, count), ARENA_ARRAY(ctx->scratch, double, count)};
     for (uint32_t k = 0; k < count; k++) {
         w.lo[k] = INFINITY;
         w.hi[k] = -INFINITY;
     }
-    double **in = ARENA_ARRAY(ctx->scratch, double *, ninputs), **out = ARENA_ARRAY(ctx->scratch, double *, m->noutputs);
-    double **tensor = ARENA_ARRAY(ctx->scratch, double *, ninputs);
-    uint32_t k = 0;
-    for (struct ir_inst *i = m->first; i; i = i->next) {
-        if (i->nargs) continue;
-        in[k] = ARENA_ARRAY(ctx->scratch, double, ir_type_numel(&i->type));
-        tensor[k++] = ARENA_ARRAY(ctx->scratch, double, input_numel(i));
-    }
-    for (k = 0; k < m->noutputs; k++) out[k] = ARENA_ARRAY(ctx->scratch, double, ir_type_numel(&m->outputs[k]->type));
-    bool given = opt->input_lo < opt->input_hi;
-    double lo = given ? opt->input_lo : -1, hi = given ? opt->input_hi : 1;
-    uint64_t seed = 1;
+    double **in, **out;
+    range_buffers(&in, &out, m, ctx->scratch);
     struct ir_run run = {.observe = observe, .arg = &w};
     for (int64_t row = 0; row < (measured ? rows : GUESSES); row++) {
-        k = 0;
-        for (struct ir_inst *i = m->first; i; i = i->next) {
-            if (i->nargs) continue;
-            if (!measured)                              // both ends, then random
-                for (int64_t e = 0, n = input_numel(i); e < n; e++)
-                    tensor[k][e] = row == 0 ? lo : row == 1 ? hi : lo + (hi - lo) * uniform(&seed);
-            if (measured ? range_input(in[k], m, opt, row) : pack(in[k], i, tensor[k])) return -1;
-            k++;
-        }
+        if (range_inputs(in, m, opt, row, ctx->scratch) != 0) return -1;
         if (ir_interp(m, (const double *const *)in, out, &run) != 0) return -1;
     }
     for (struct ir_inst *i = m->first; i; i = i->next) {

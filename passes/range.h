@@ -14,4 +14,12 @@ int64_t range_rows(const struct ir_module *, const struct options *, double budg
 
 /* One calibration row as the module's input 0: the row itself for tensors, packed by the layout otherwise. */
 int range_input(double *out, const struct ir_module *, const struct options *, int64_t row);
+/* Is there calibration data that fits this module (one input)? */
+bool range_measured(const struct ir_module *, const struct options *);
+
+/* Inputs number `row` of what range_measure runs, packed: calibration rows, or both ends and random ones. 0, or -1 after diag_error. */
+int range_inputs(double *const *in, const struct ir_module *, const struct options *, int64_t row, struct arena *scratch);
+
+/* Arrays for the module's inputs and outputs. */
+void range_buffers(double ***in, double ***out, const struct ir_module *, struct arena *scratch);
 #endif

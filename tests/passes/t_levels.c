@@ -49,7 +49,7 @@ static void finish(struct ir_module *m, int depth, const struct options *opt)
     CHECK(memcmp(before, after, sizeof before) == 0);
     CHECKF(m->first->type.level == depth, "input at level %d, want %d", m->first->type.level, depth);
     for (uint32_t k = 0; k < m->noutputs; k++) CHECK(m->outputs[k]->type.level == 0);
-    CHECK(ir_get_float(m->attrs, "precision", 0) >= 13);
+    CHECK(ir_get_float(m->attrs, "precision", 0) >= 14);
     check_registers(m);
     char *text = ir_print_string(m);
     if (getenv("PRINT")) puts(text);
