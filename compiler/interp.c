@@ -34,15 +34,21 @@ void interp_csr(double *y, const struct ir_csr *a, const double *x)
     }
 }
 
-double interp_chebyshev(const double *c, int64_t n, double x)
+void interp_chebyshev(double *out, const double *c, int64_t n, const double *x, int64_t points, double mid, double half)
 {
-    double b1 = 0, b2 = 0;
-    for (int64_t k = n; k-- > 1;) {
-        double b = c[k] + 2 * x * b1 - b2;
-        b2 = b1;
-        b1 = b;
+    enum { BLOCK = 16 };                // the recurrence is serial; points side by side fill the vector units
+    for (int64_t from = 0; from < points; from += BLOCK) {
+        double t[BLOCK] = {0}, b1[BLOCK] = {0}, b2[BLOCK] = {0};
+        int64_t m = points - from < BLOCK ? points - from : BLOCK;
+        for (int64_t j = 0; j < m; j++) t[j] = (x[from + j] - mid) / half;
+        for (int64_t k = n; k-- > 1;)
+            for (int j = 0; j < BLOCK; j++) {
+                double b = c[k] + 2 * t[j] * b1[j] - b2[j];
+                b2[j] = b1[j];
+                b1[j] = b;
+            }
+        for (int64_t j = 0; j < m; j++) out[from + j] = c[0] + t[j] * b1[j] - b2[j];
     }
-    return c[0] + x * b1 - b2;
 }
 
 static bool is_input(const struct ir_inst *i)

@@ -22,6 +22,6 @@ const double *interp_const(struct interp *, const struct ir_inst *, const char *
 
 /* y += A x */
 void interp_csr(double *y, const struct ir_csr *a, const double *x);
-/* sum c_k T_k(x) by Clenshaw's recurrence, n >= 1 coefficients. */
-double interp_chebyshev(const double *c, int64_t n, double x);
+/* out = sum c_k T_k((x - mid) / half) by Clenshaw's recurrence, n >= 1 coefficients. */
+void interp_chebyshev(double *out, const double *c, int64_t n, const double *x, int64_t points, double mid, double half);
 #endif

@@ -64,7 +64,7 @@ void interp_slots(struct interp *in, const struct ir_inst *i, double *out)
     case IR_CKKS_poly: {
         const double *c = interp_const(in, i, "coeffs");
         int64_t terms = ir_const_numel(ir_const_find(in->m, ir_get_string(i->attrs, "coeffs", "")));
-        for (int64_t k = 0; k < numel; k++) out[k] = interp_chebyshev(c, terms, a[k]);
+        interp_chebyshev(out, c, terms, a, numel, 0, 1);
         break;
     }
     case IR_CKKS_rot: {

@@ -294,7 +294,7 @@ void interp_tensor(struct interp *in, const struct ir_inst *i, double *out)
         const double *c = interp_const(in, i, "coeffs");
         int64_t terms = ir_const_numel(ir_const_find(in->m, ir_get_string(i->attrs, "coeffs", "")));
         double mid = ir_get_float(i->attrs, "mid", 0), half = ir_get_float(i->attrs, "half", 1);
-        for (int64_t k = 0; k < n; k++) out[k] = interp_chebyshev(c, terms, (x[k] - mid) / half);
+        interp_chebyshev(out, c, terms, x, n, mid, half);
         break;
     }
     case IR_TENSOR_affine: {
