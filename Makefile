@@ -35,7 +35,7 @@ bench: deps all
 	sh tests/bench.sh $(BUILD)
 
 fuzz: deps
-	SECONDS=$(SECONDS) sh tests/fuzz.sh
+	SECONDS_PER_TARGET=$(SECONDS) sh tests/fuzz.sh $(TARGETS)
 
 install: all
 	meson install -C $(BUILD)

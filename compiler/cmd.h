@@ -73,6 +73,8 @@ struct error_stats {
     double max, mean, range;        // absolute error; largest minus smallest plain value
     int64_t rows, same_top;         // rows whose largest entry is at the same place
 };
+/* Index of the largest of n >= 1 values, the first of equals. */
+int64_t error_top(const double *v, int64_t n);
 struct error_stats error_measure(const double *got, const double *plain, int64_t rows, int64_t width);
 void error_print(const char *what, const struct error_stats *);
 

@@ -5,6 +5,7 @@
 #include "folder.h"
 
 #include <stdio.h>
+#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@ struct run {
     const char *dir, *keys;
     struct arg_list input, output;
     int threads, first;
+    const char *labels, *classes;
     bool quiet, no_compare;
     struct arena *arena;
     const char *scratch;
@@ -71,12 +73,51 @@ static void option(struct command_line *c, const char *name, const char *value)
     put(c, value);
 }
 
+/* The name of class c in a comma-separated list, its number without one. */
+static const char *class_name(struct run *r, int64_t c)
+{
+    const char *p = r->classes;
+    for (int64_t i = 0; p && i < c; i++) p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL;
+    if (!p) return arena_printf(r->arena, "%lld", (long long)c);
+    return arena_printf(r->arena, "%.*s", (int)strcspn(p, ","), p);
+}
+
+/* A line a sample: the true class, the classes that the plain model and the encrypted run choose, the largest error. */
+static int classify(struct run *r, const double *got, const double *plain, int64_t rows, int64_t width)
+{
+    struct ck_npy y;
+    const char *why = ck_array_read(&y, r->labels, NULL);
+    if (!why && (int64_t)ck_npy_numel(&y) < rows) {
+        why = "fewer labels than samples";
+        ck_npy_clear(&y);
+    }
+    if (why) {
+        diag_error(r->labels, "%s", why);
+        return -1;
+    }
+    int64_t right = 0;
+    printf("%6s  %-14s %-14s %-14s %s\n", "sample", "true", "plain", "encrypted", "largest error");
+    for (int64_t i = 0; i < rows; i++) {
+        const double *g = got + i * width, *p = plain + i * width;
+        int64_t truth = (int64_t)ck_npy_at(&y, (size_t)i), best = error_top(g, width);
+        double worst = 0;
+        for (int64_t k = 0; k < width; k++) worst = fmax(worst, fabs(g[k] - p[k]));
+        right += best == truth;
+        printf("%6lld  %-14s %-14s %-14s %.2g\n", (long long)i, class_name(r, truth), class_name(r, error_top(p, width)),
+               class_name(r, best), worst);
+    }
+    printf("%lld of %lld encrypted predictions are the true class\n", (long long)right, (long long)rows);
+    ck_npy_clear(&y);
+    return 0;
+}
+
 /* Output k decrypted into `path`, against the plain results. */
 static int compare(struct run *r, const struct samples *s, const struct ir_module *m, uint32_t k, const char *path)
 {
     struct ir_type t = io_shape(&m->outputs[k]->type, m->output_attrs[k]);
     int64_t width = ir_type_numel(&t);
     struct ck_npy a;
+    int status = 0;
     const char *why = ck_array_read(&a, path, NULL);
     if (why) {
         diag_error(path, "%s", why);
@@ -91,10 +132,11 @@ static int compare(struct run *r, const struct samples *s, const struct ir_modul
         double *v = ARENA_ARRAY(r->arena, double, s->rows * width);
         for (int64_t i = 0; i < s->rows * width; i++) v[i] = ck_npy_at(&a, (size_t)i);
         struct error_stats e = error_measure(v, s->out[k], s->rows, width);
+        if (r->labels && k == 0 && classify(r, v, s->out[k], s->rows, width)) status = -1;
         error_print(name, &e);
     }
     ck_npy_clear(&a);
-    return 0;
+    return status;
 }
 
 /* What the client is given for input i: the user's words, or the file that holds the first samples. */
@@ -159,6 +201,8 @@ int cmd_run(int argc, char **argv)
         {"--output", 'o', "[NAME=]FILE", "where results go (.npy); repeat for several outputs", .list = &r.output},
         {"--keys", 0, "DIR", "use the keys in DIR, or make them there; otherwise they are made anew and thrown away", .string = &r.keys},
         {"--first", 0, "N", "only the first N samples", .count = &r.first},
+        {"--labels", 0, "FILE", "true classes: a line a sample with true, plain and encrypted class", .string = &r.labels},
+        {"--classes", 0, "A,B,...", "names of the classes for that", .string = &r.classes},
         {"--threads", 0, "T", "threads of the server", .count = &r.threads},
         {"--no-compare", 0, NULL, "leave out the comparison with the plain model", .flag = &r.no_compare},
         {"--quiet", 'q', NULL, "no progress", .flag = &r.quiet},

@@ -123,7 +123,7 @@ int outputs_match(const char **path, const struct ir_module *m, const char *opti
     return 0;
 }
 
-static int64_t top(const double *v, int64_t n)
+int64_t error_top(const double *v, int64_t n)
 {
     int64_t best = 0;
     for (int64_t i = 1; i < n; i++)
@@ -142,7 +142,7 @@ struct error_stats error_measure(const double *got, const double *plain, int64_t
         lo = fmin(lo, plain[i]);
         hi = fmax(hi, plain[i]);
     }
-    for (int64_t r = 0; r < rows; r++) e.same_top += top(got + r * width, width) == top(plain + r * width, width);
+    for (int64_t r = 0; r < rows; r++) e.same_top += error_top(got + r * width, width) == error_top(plain + r * width, width);
     e.mean = rows ? sum / (double)(rows * width) : 0;
     e.range = rows ? hi - lo : 0;
     return e;
