@@ -23,7 +23,9 @@ struct state {
     struct ir_module *m;
     struct affine *map;         // by instruction id: of the tensor.affine instructions
     int64_t *max_row, *max_col; // by id; -1: not counted yet
-    uint32_t count, cap;
+    uint32_t *version;          // by id: changes with the map
+    uint64_t *refused;          // by id: versions of this map and of the one it reads when composing them did not pay
+    uint32_t count, cap, versions;
 };
 
 static void number(struct state *s, struct ir_inst *i)
@@ -32,14 +34,20 @@ static void number(struct state *s, struct ir_inst *i)
         uint32_t cap = s->cap ? 2 * s->cap : 256;
         struct affine *map = ARENA_ARRAY(s->a, struct affine, cap);
         int64_t *r = ARENA_ARRAY(s->a, int64_t, cap), *c = ARENA_ARRAY(s->a, int64_t, cap);
+        uint32_t *v = ARENA_ARRAY(s->a, uint32_t, cap);
+        uint64_t *f = ARENA_ARRAY(s->a, uint64_t, cap);
         if (s->count) {
             memcpy(map, s->map, sizeof *map * s->count);
             memcpy(r, s->max_row, sizeof *r * s->count);
             memcpy(c, s->max_col, sizeof *c * s->count);
+            memcpy(v, s->version, sizeof *v * s->count);
+            memcpy(f, s->refused, sizeof *f * s->count);
         }
         s->map = map;
         s->max_row = r;
         s->max_col = c;
+        s->version = v;
+        s->refused = f;
         s->cap = cap;
     }
     s->max_row[s->count] = s->max_col[s->count] = -1;
@@ -55,6 +63,7 @@ static void keep_node(struct state *s, struct ir_inst *to, const struct ir_inst 
 static void set_map(struct state *s, struct ir_inst *i, struct affine map)
 {
     s->map[i->id] = map;
+    s->version[i->id] = ++s->versions;
     s->max_row[i->id] = s->max_col[i->id] = -1;
 }
 
@@ -161,9 +170,18 @@ static bool is_sum(const struct ir_inst *i)
     return i->op == IR_TENSOR_add || i->op == IR_TENSOR_sub;
 }
 
+static void count_entries(struct state *s, const struct ir_inst *i)
+{
+    if (s->max_row[i->id] >= 0) return;
+    s->max_row[i->id] = sparse_max_row(&s->map[i->id].mat);
+    s->max_col[i->id] = sparse_max_col(s->a, &s->map[i->id].mat);
+}
+
+/* A permutation, selection, embedding or diagonal scaling. */
 static bool monomial(struct state *s, const struct ir_inst *i)
 {
-    return sparse_is_monomial(s->a, &s->map[i->id].mat);
+    count_entries(s, i);
+    return s->max_row[i->id] <= 1 && s->max_col[i->id] <= 1;
 }
 
 static double *sum_bias(struct state *s, int64_t n, const double *a, const double *b, double factor)
@@ -234,10 +252,7 @@ static bool distribute(struct state *s, struct ir_inst *i)
 
 static double price(struct state *s, const struct ir_inst *i)
 {
-    if (s->max_row[i->id] < 0) {
-        s->max_row[i->id] = sparse_max_row(&s->map[i->id].mat);
-        s->max_col[i->id] = sparse_max_col(s->a, &s->map[i->id].mat);
-    }
+    count_entries(s, i);
     return affine_price(s->max_row[i->id], s->max_col[i->id]);
 }
 
@@ -248,11 +263,17 @@ static double gain(struct state *s, struct ir_inst *v)
     const struct ir_csr *a = &s->map[u->id].mat, *b = &s->map[v->id].mat;
     bool alone = ir_count_uses(s->m, u) == 1;
     if (monomial(s, u) || (monomial(s, v) && alone)) return 1e30;
+    uint64_t pair = (uint64_t)s->version[u->id] << 32 | s->version[v->id];
+    if (s->refused[v->id] == pair) return -1;
     double parts = price(s, v) + (alone ? price(s, u) : 0) + LEVEL_PRICE;
     int64_t limit = 4 * (sparse_nnz(a) + sparse_nnz(b)) + 65536;
-    if (sparse_mul_nnz(s->a, b, a, limit) < 0) return -1;
-    struct ir_csr c = sparse_mul(s->a, b, a);
-    return parts - affine_price(sparse_max_row(&c), sparse_max_col(s->a, &c));
+    double g = -1;
+    if (sparse_mul_nnz(s->a, b, a, limit) >= 0) {
+        struct ir_csr c = sparse_mul(s->a, b, a);
+        g = parts - affine_price(sparse_max_row(&c), sparse_max_col(s->a, &c));
+    }
+    if (g <= 0) s->refused[v->id] = pair;
+    return g;
 }
 
 static void compose_into(struct state *s, struct ir_inst *v)

@@ -207,7 +207,7 @@ static struct ir_inst *emit_linear(struct state *s, struct ir_inst *i, struct ir
     const struct place *in = s->p.classes[e->from].place, *to = s->p.classes[e->to].place;
     struct arena *tmp = arena_new();
     struct map_plan plan;
-    map_plan(tmp, &plan, &e->mat, in, to);
+    map_plan(tmp, &plan, &e->mat, in, to, INFINITY);
     struct ir_csr m = map_matrix(tmp, &plan, &e->mat, in, to);
     struct ir_inst *y = emit(s, i, IR_VEC_linear, 1, &x);
     ir_set_symbol(s->m, &y->attrs, "mat", ir_csr_add(s->m, ir_get_string(i->attrs, "mat", "m"), &m));

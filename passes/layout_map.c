@@ -169,13 +169,15 @@ static void price_mode(struct arena *a, struct map_plan *out, enum map_mode mode
     if (p.cost < out->cost) *out = p;
 }
 
-void map_plan(struct arena *a, struct map_plan *out, const struct ir_csr *m, const struct place *in, const struct place *to)
+void map_plan(struct arena *a, struct map_plan *out, const struct ir_csr *m, const struct place *in, const struct place *to,
+              double limit)
 {
-    *out = (struct map_plan){.mode = MAP_NONE, .cost = INFINITY};
+    *out = (struct map_plan){.mode = MAP_NONE, .cost = limit};
     bool foldable = to->count == 1 && to->l.skew == 0 && to->l.period <= in->l.period &&
                     to->l.period < (in->l.skew ? in->l.n : in->l.period);
     if (foldable) price_mode(a, out, MAP_FOLD, m, in, to);
     price_mode(a, out, MAP_DIRECT, m, in, to);
+    if (out->mode == MAP_NONE) out->cost = INFINITY;
 }
 
 /* An entry of the slot-space matrix. */

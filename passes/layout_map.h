@@ -37,8 +37,9 @@ struct map_plan {
     uint32_t nfold;
     int64_t fold[16];
 };
-/* The cheaper mode. */
-void map_plan(struct arena *, struct map_plan *out, const struct ir_csr *, const struct place *in, const struct place *to);
+/* The cheaper mode, if it is cheaper than `limit`; MAP_NONE otherwise. */
+void map_plan(struct arena *, struct map_plan *out, const struct ir_csr *, const struct place *in, const struct place *to,
+              double limit);
 
 /* The slot-space matrix (to->count*n rows, in->count*n columns) of a planned map. */
 struct ir_csr map_matrix(struct arena *, const struct map_plan *, const struct ir_csr *, const struct place *in,

@@ -11,10 +11,12 @@
 
 enum { BEAM = 96, BEAM_LARGE = 16, LARGE = 2000000, MAX_CANDIDATES = 64, MEMO = 1 << 14, MAX_PLACES = 1 << 14 };
 
+static const double MARGIN = 60;        // states this many rotations behind the best are not looked at
+
 struct memo {
     uint64_t pattern;
     uint32_t in, to;            // place ids + 1; 0: free
-    double cost;
+    double cost, limit;         // cost: infinite if it is `limit` or more
 };
 
 struct search {
@@ -45,17 +47,19 @@ static struct place *intern(struct search *s, const struct candidate *c)
     return s->places[s->nplaces++];
 }
 
-static double price(struct search *s, const struct ledge *e, const struct place *in, const struct place *to)
+/* The price of an edge, or infinity if it is `limit` or more. */
+static double price(struct search *s, const struct ledge *e, const struct place *in, const struct place *to, double limit)
 {
     uint64_t h = (e->pattern ^ in->id * 0x9e3779b97f4a7c15u ^ to->id * 0xc2b2ae3d27d4eb4fu) * 0xff51afd7ed558ccdu;
     for (uint32_t k = (uint32_t)(h >> 40) % MEMO, tries = 0; tries < MEMO; k = (k + 1) % MEMO, tries++) {
         struct memo *m = &s->memo[k];
-        if (m->in && m->pattern == e->pattern && m->in == in->id + 1 && m->to == to->id + 1) return m->cost;
-        if (m->in) continue;
+        bool same = m->pattern == e->pattern && m->in == in->id + 1 && m->to == to->id + 1;
+        if (m->in && !same) continue;
+        if (m->in && (m->cost < INFINITY || limit <= m->limit)) return m->cost;
         struct map_plan plan;
-        map_plan(s->scratch, &plan, &e->mat, in, to);
+        map_plan(s->scratch, &plan, &e->mat, in, to, limit);
         arena_reset(s->scratch);
-        *m = (struct memo){e->pattern, in->id + 1, to->id + 1, plan.cost};
+        *m = (struct memo){e->pattern, in->id + 1, to->id + 1, plan.cost, limit};
         return plan.cost;
     }
     ICE("layout search: the memory of prices is full");
@@ -89,6 +93,7 @@ static uint32_t extend(struct search *s, const struct state *old, uint32_t nold,
     struct lproblem *p = s->p;
     struct candidate cand[MAX_CANDIDATES];
     uint32_t n = 0;
+    double best = INFINITY;
     for (uint32_t k = 0; k < nold; k++) {
         uint32_t nc = layout_candidates(p, class, old[k].place, cand, MAX_CANDIDATES);
         for (uint32_t c = 0; c < nc && n < max; c++) {
@@ -97,12 +102,13 @@ static uint32_t extend(struct search *s, const struct state *old, uint32_t nold,
             struct state t = {ARENA_ARRAY(p->arena, const struct place *, p->nclasses), old[k].cost};
             memcpy(t.place, old[k].place, sizeof *t.place * p->nclasses);
             t.place[class] = pl;
-            for (uint32_t e = 0; e < p->nedges; e++) {
+            for (uint32_t e = 0; e < p->nedges && t.cost < INFINITY; e++) {
                 const struct ledge *d = &p->edges[e];
                 if ((d->from == class && d->to <= class) || (d->to == class && d->from < class))
-                    t.cost += price(s, d, t.place[d->from], t.place[d->to]);
+                    t.cost += price(s, d, t.place[d->from], t.place[d->to], best + MARGIN - t.cost);
             }
-            if (t.cost < INFINITY) out[n++] = t;
+            if (t.cost < best) best = t.cost;
+            if (t.cost < best + MARGIN) out[n++] = t;
         }
     }
     return n;

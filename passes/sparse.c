@@ -109,10 +109,41 @@ static int int32_cmp(const void *x, const void *y)
     return a < b ? -1 : a > b;
 }
 
+/* a b where every row of b has at most one entry: the entries of a, renumbered and scaled. */
+static struct ir_csr mul_single(struct arena *arena, const struct ir_csr *a, const struct ir_csr *b)
+{
+    struct sparse out;
+    sparse_begin(&out, arena, a->rows, b->cols, sparse_nnz(a));
+    for (int64_t r = 0; r < a->rows; r++) {
+        for (int64_t i = a->ptr[r]; i < a->ptr[r + 1]; i++) {
+            int64_t j = b->ptr[a->col[i]];
+            if (j < b->ptr[a->col[i] + 1]) sparse_put(&out, b->col[j], a->val[i] * b->val[j]);
+        }
+        sparse_end_row(&out);
+    }
+    return sparse_finish(&out);
+}
+
+/* a b where every row of a has at most one entry: rows of b, scaled. */
+static struct ir_csr single_mul(struct arena *arena, const struct ir_csr *a, const struct ir_csr *b)
+{
+    struct sparse out;
+    sparse_begin(&out, arena, a->rows, b->cols, sparse_nnz(b));
+    for (int64_t r = 0; r < a->rows; r++) {
+        int64_t i = a->ptr[r];
+        for (int64_t j = i < a->ptr[r + 1] ? b->ptr[a->col[i]] : 0; i < a->ptr[r + 1] && j < b->ptr[a->col[i] + 1]; j++)
+            sparse_put(&out, b->col[j], a->val[i] * b->val[j]);
+        sparse_end_row(&out);
+    }
+    return sparse_finish(&out);
+}
+
 struct ir_csr sparse_mul(struct arena *arena, const struct ir_csr *a, const struct ir_csr *b)
 {
     ICE_IF(a->cols != b->rows, "product of %lldx%lld and %lldx%lld", (long long)a->rows, (long long)a->cols,
            (long long)b->rows, (long long)b->cols);
+    if (sparse_max_row(a) <= 1) return single_mul(arena, a, b);
+    if (sparse_max_row(b) <= 1) return mul_single(arena, a, b);
     struct sparse out;
     sparse_begin(&out, arena, a->rows, b->cols, sparse_mul_nnz(arena, a, b, INT64_MAX));
     double *acc = ARENA_ARRAY(arena, double, b->cols);

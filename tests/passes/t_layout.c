@@ -146,7 +146,7 @@ static const struct {
     uint32_t rotations, operations;
 } bound[] = {
     {"mlp_square_mnist", 56, 0}, {"mlp_square_fashion", 56, 0}, {"lola_mnist", 45, 0}, {"cryptonets_mnist", 100, 344},
-    {"orion_lenet_mnist", 282, 0}, {"resnet20_cifar10", 860, 0}, {"mlp_square", 56, 0},
+    {"orion_lenet_mnist", 282, 0}, {"resnet20_cifar10", 860, 0}, {"mlp_square", 56, 0}, {"cryptonets_square", 100, 344},
 };
 
 static void check_network(const char *path)
@@ -174,9 +174,117 @@ static void check_network(const char *path)
     ir_module_free(m);
 }
 
+static int64_t pick(int64_t lo, int64_t hi)
+{
+    return lo + (int64_t)((uniform() * 0.5 + 0.5) * (double)(hi - lo + 1));
+}
+
+static const char *random_const(struct ir_module *m, const char *name, uint32_t rank, const int64_t *dim)
+{
+    struct ir_const *c = ir_const_add(m, name, IR_F64, rank, dim);
+    for (int64_t k = 0; k < ir_const_numel(c); k++) ((double *)c->data)[k] = uniform();
+    return c->name;
+}
+
+/* Convolution or pooling with random geometry; NULL if the window does not fit. */
+static struct ir_inst *random_window(struct ir_module *m, struct ir_inst *x, int pool, int64_t out_channels)
+{
+    uint32_t nd = x->type.rank - 2;
+    int64_t kernel[2], strides[2], dilations[2], pads[4], dim[4] = {1}, w[4];
+    for (uint32_t d = 0; d < nd; d++) {
+        kernel[d] = pick(1, 4);
+        strides[d] = pick(1, 3);
+        dilations[d] = pool ? 1 : pick(1, 2);
+        pads[d] = pick(0, kernel[d] - 1);
+        pads[nd + d] = pick(0, kernel[d] - 1);
+        int64_t room = x->type.dim[2 + d] + pads[d] + pads[nd + d] - dilations[d] * (kernel[d] - 1) - 1;
+        if (room < 0) return NULL;
+        dim[2 + d] = room / strides[d] + 1;
+        w[2 + d] = kernel[d];
+    }
+    int64_t cin = x->type.dim[1], groups = !pool && cin % 2 == 0 && out_channels % 2 == 0 ? pick(1, 2) : 1;
+    dim[1] = pool ? cin : out_channels;
+    struct ir_inst *y = ir_build(m, NULL, pool ? IR_TENSOR_avgpool : IR_TENSOR_conv, ir_type_tensor(nd + 2, dim), 1, &x);
+    ir_set_ints(m, &y->attrs, "strides", strides, nd);
+    ir_set_ints(m, &y->attrs, "pads", pads, 2 * nd);
+    if (pool) {
+        ir_set_ints(m, &y->attrs, "kernel", kernel, nd);
+        ir_set_int(m, &y->attrs, "count_include_pad", pick(0, 1));
+        return y;
+    }
+    w[0] = dim[1];
+    w[1] = cin / groups;
+    ir_set_ints(m, &y->attrs, "dilations", dilations, nd);
+    ir_set_int(m, &y->attrs, "groups", groups);
+    ir_set_symbol(m, &y->attrs, "weight", random_const(m, "w", nd + 2, w));
+    if (pick(0, 1)) ir_set_symbol(m, &y->attrs, "bias", random_const(m, "b", 1, &dim[1]));
+    return y;
+}
+
+static struct ir_inst *square(struct ir_module *m, struct ir_inst *x)
+{
+    return ir_build(m, NULL, IR_TENSOR_mul, x->type, 2, (struct ir_inst *[]){x, x});
+}
+
+static struct ir_inst *gemm(struct ir_module *m, struct ir_inst *x, int64_t rows)
+{
+    int64_t n = ir_type_numel(&x->type), flat[2] = {1, n}, dim[2] = {1, rows}, w[2] = {rows, n};
+    x = ir_build(m, NULL, IR_TENSOR_reshape, ir_type_tensor(2, flat), 1, &x);
+    struct ir_inst *y = ir_build(m, NULL, IR_TENSOR_gemm, ir_type_tensor(2, dim), 1, &x);
+    ir_set_symbol(m, &y->attrs, "weight", random_const(m, "w", 2, w));
+    ir_set_symbol(m, &y->attrs, "bias", random_const(m, "b", 1, &rows));
+    return y;
+}
+
+/* input -> window -> square -> [residual block of the same shape] -> window -> concat with its square -> gemm. */
+static void check_random(int round)
+{
+    struct ir_module *m = ir_module_new("random", IR_TENSOR);
+    uint32_t nd = (uint32_t)pick(1, 2);
+    int64_t dim[4] = {1, pick(1, 4), pick(4, 11), pick(4, 11)};
+    struct ir_inst *x = ir_build(m, NULL, IR_TENSOR_input, ir_type_tensor(nd + 2, dim), 0, NULL);
+    ir_set_string(m, &x->attrs, "name", "x");
+    struct ir_inst *y = random_window(m, x, 0, pick(1, 6)), *z;
+    if (!y) y = x;
+    y = square(m, y);
+    if (pick(0, 1)) {                   // residual: 1-wide convolution beside the identity
+        int64_t w[4] = {y->type.dim[1], y->type.dim[1], 1, 1};
+        z = ir_build(m, NULL, IR_TENSOR_conv, y->type, 1, &y);
+        ir_set_symbol(m, &z->attrs, "weight", random_const(m, "w", nd + 2, w));
+        y = ir_build(m, NULL, pick(0, 1) ? IR_TENSOR_add : IR_TENSOR_sub, y->type, 2, (struct ir_inst *[]){z, y});
+        y = square(m, y);
+    }
+    z = random_window(m, y, (int)pick(0, 1), pick(1, 6));
+    if (z) y = z;
+    if (pick(0, 1)) {
+        struct ir_type t = y->type;
+        t.dim[1] *= 2;
+        z = square(m, y);
+        y = ir_build(m, NULL, IR_TENSOR_concat, t, 2, (struct ir_inst *[]){z, y});
+        ir_set_int(m, &y->attrs, "axis", 1);
+    }
+    if (pick(0, 1)) {
+        struct ir_inst *c = ir_build(m, NULL, IR_TENSOR_mulc, y->type, 1, &y);
+        ir_set_symbol(m, &c->attrs, "value", random_const(m, "k", 1, &y->type.dim[y->type.rank - 1]));
+        y = c;
+    }
+    if (pick(0, 2)) y = gemm(m, pick(0, 1) ? square(m, y) : y, pick(1, 20));
+    struct ir_attr *attrs = NULL;
+    ir_set_string(m, &attrs, "name", "y");
+    ir_add_output(m, y, attrs);
+    ir_renumber(m);
+    CHECKF(ir_verify(m) == 0, "round %d: the test's own network is wrong", round);
+    struct options opt = {.log_slots = (int[]){0, 5, 7, 9, 12}[pick(0, 4)]};
+    char name[64];
+    snprintf(name, sizeof name, "round %d (slots 2^%d)", round, opt.log_slots);
+    check_module(m, &opt, name, 0);
+    ir_module_free(m);
+}
+
 int main(int argc, char **argv)
 {
     diag_set_quiet(1);
     for (int k = 1; k < argc; k++) check_network(argv[k]);
+    for (int round = 0; round < 150; round++) check_random(round);
     return test_done();
 }
