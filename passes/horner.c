@@ -16,6 +16,7 @@ enum { MAX_DEGREE = 31 };
 struct expr {
     struct ir_inst *root;
     int degree;
+    bool cut;                           // later readers take the value itself as their root
     double c[MAX_DEGREE + 1];
 };
 
@@ -42,11 +43,19 @@ static bool combine(struct expr *out, enum ir_op op, const struct expr *a, const
     return true;
 }
 
+static struct expr operand(const struct ir_inst *i, uint32_t k, const struct expr *e)
+{
+    if (k >= i->nargs) return (struct expr){0};
+    const struct expr *x = &e[i->args[k]->id];
+    return x->cut ? (struct expr){i->args[k], 1, false, {0, 1}} : *x;
+}
+
 /* The expression of i; false if it starts a new root. */
-static bool follow(const struct ir_module *m, const struct ir_inst *i, const struct expr *e, struct expr *out)
+static bool follow(const struct ir_module *m, const struct ir_inst *i, struct expr *e, struct expr *out)
 {
     double v;
-    const struct expr *a = i->nargs > 0 ? &e[i->args[0]->id] : NULL, *b = i->nargs > 1 ? &e[i->args[1]->id] : NULL;
+    if (i->op == IR_TENSOR_mul && i->args[0] == i->args[1] && e[i->args[0]->id].degree >= 3) e[i->args[0]->id].cut = true;
+    const struct expr first = operand(i, 0, e), second = operand(i, 1, e), *a = &first, *b = &second;
     switch (i->op) {
     case IR_TENSOR_mulc:
         if (!scalar(m, i, &v)) return false;
@@ -59,7 +68,6 @@ static bool follow(const struct ir_module *m, const struct ir_inst *i, const str
         out->c[0] += v;
         return true;
     case IR_TENSOR_mul:
-        if (i->args[0] == i->args[1] && a->degree >= 3) return false;
         return ir_type_equal(&i->args[0]->type, &i->args[1]->type) && combine(out, i->op, a, b);
     case IR_TENSOR_add: case IR_TENSOR_sub:
         return ir_type_equal(&i->args[0]->type, &i->args[1]->type) && combine(out, i->op, a, b);
@@ -103,9 +111,10 @@ enum pass_res pass_horner(struct pass_ctx *ctx, struct ir_module *m)
     for (struct ir_inst *i = m->first; i; i = i->next) count++;
     struct expr *e = ARENA_ARRAY(ctx->scratch, struct expr, count);
     struct ir_inst **norm = ARENA_ARRAY(ctx->scratch, struct ir_inst *, count);
+    struct ir_inst **now = ARENA_ARRAY(ctx->scratch, struct ir_inst *, count);      // the polynomial that took its place
     double *half = ARENA_ARRAY(ctx->scratch, double, count);
     for (struct ir_inst *i = m->first; i; i = i->next)
-        if (!follow(m, i, e, &e[i->id])) e[i->id] = (struct expr){i, 1, {0, 1}};
+        if (!follow(m, i, e, &e[i->id])) e[i->id] = (struct expr){i, 1, false, {0, 1}};
     bool any = false;
     struct ir_inst *last = m->last;
     for (struct ir_inst *i = m->first, *next; i; i = next) {
@@ -116,7 +125,7 @@ enum pass_res pass_horner(struct pass_ctx *ctx, struct ir_module *m)
         if (!norm[r]) {
             half[r] = util_range(x->root, 1);
             if (half[r] <= 0 || (half[r] > 0.5 && half[r] < 1.5)) half[r] = 1;
-            norm[r] = normalised(m, x->root, half[r]);
+            norm[r] = normalised(m, now[r] ? now[r] : x->root, half[r]);
         }
         double c[MAX_DEGREE + 1];
         cheb_from_monomial(c, x->c, (size_t)x->degree, 0, half[r]);
@@ -127,6 +136,7 @@ enum pass_res pass_horner(struct pass_ctx *ctx, struct ir_module *m)
         ir_set_float(m, &p->attrs, "mid", 0);
         ir_set_float(m, &p->attrs, "half", 1);
         p->id = i->id;                                  // stands for i where later values ask for its expression
+        now[i->id] = p;
         ir_replace_uses(m, i, p);
         any = true;
     }

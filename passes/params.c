@@ -4,7 +4,7 @@
 // For every ring degree that holds the slots, from the smallest: the smallest scale (bits) whose predicted error meets the wanted
 // precision; for it every digit size alpha with as few special primes as cover a digit; what the security table allows is priced by the
 // cost model and the cheapest wins. q_0 covers the largest result with sign and margin; all other primes are near the scale, special
-// primes at 46.8 bits, the largest that the fast transforms take. Formulas and table: docs/PARAMETERS.md.
+// primes at 46.8 bits, the largest that the fast transforms take. One simulation corrects the error estimate, then the search is repeated. Formulas and table: docs/PARAMETERS.md.
 // Module attributes set: alpha, log_slots, logn, p, q, scale, security, precision (predicted bits of each output below its range).
 #include "pass.h"
 #include "noise.h"
@@ -167,6 +167,17 @@ static bool search_rings(const struct search *s, struct choice *best, struct ck_
     return best->logn && make_primes(par, s, best);
 }
 
+/* A fitted polynomial is only known inside [-1,1]; the data says whether it stays there. Exact ones (horner.c) may read up to 1.5. */
+static void warn_outside(const struct search *s)
+{
+    for (const struct ir_inst *i = s->m->first; i; i = i->next) {
+        double top = i->op == IR_CKKS_poly ? util_range(i->args[0], 0) : 0;
+        if (top > 1.5)
+            diag_warn(util_where(s->scratch, i), "its input reaches %.3g times the interval of its polynomial on the calibration data; "
+                      "calibrate on more rows", top);
+    }
+}
+
 static void explain_failure(const struct search *s, uint32_t lo, uint32_t hi)
 {
     if (s->opt->logn)
@@ -190,6 +201,7 @@ enum pass_res pass_params(struct pass_ctx *ctx, struct ir_module *m)
         if (i->type.n > slots) slots = i->type.n;
     }
     while (1u << s.log_slots < slots) s.log_slots++;
+    warn_outside(&s);
     s.linear = ARENA_ARRAY(ctx->scratch, struct noise_linear, count);
     s.terms = ARENA_ARRAY(ctx->scratch, int64_t, count);
     s.err = ARENA_ARRAY(ctx->scratch, double, count);
