@@ -18,6 +18,16 @@ static char *slurp(const char *path)
     return s;
 }
 
+// The interpreter gives finite numbers on a ramp.
+static void runs(struct ir_module *m)
+{
+    double x[256], y[256], *out = y;
+    const double *in = x;
+    for (int k = 0; k < 256; k++) x[k] = 0.01 * k - 0.2;
+    CHECK(!ir_interp(m, &in, &out, NULL));
+    for (int64_t k = 0; k < ir_type_numel(&m->outputs[0]->type); k++) CHECK(isfinite(y[k]));
+}
+
 // Every ```ir block of docs/IR.md; together they use every operation.
 static void documented(const char *path)
 {
@@ -32,6 +42,8 @@ static void documented(const char *path)
         char *back = ir_print_string(m);
         CHECKF(strlen(back) == n && !memcmp(back, at, n), "block %d prints back as\n%s", blocks, back);
         free(back);
+        CHECKF(!ir_verify(m), "block %d does not verify", blocks);
+        runs(m);
         ir_module_free(m);
         blocks++;
     }
