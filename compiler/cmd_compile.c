@@ -147,7 +147,8 @@ static bool pass_name_good(const char *option, const char *name)
 
 static int compile(struct compile *c, const char *model)
 {
-    bool good = pass_name_good("--start-at", c->start_at) & pass_name_good("--stop-after", c->stop_after);
+    bool good = pass_name_good("--start-at", c->start_at);
+    good = pass_name_good("--stop-after", c->stop_after) && good;      // both are reported
     for (size_t i = 0; i < c->dump_after.n; i++)
         good &= !strcmp(c->dump_after.v[i], "all") || pass_name_good("--dump-after", c->dump_after.v[i]);
     if (!good) return -1;

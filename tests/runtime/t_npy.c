@@ -115,8 +115,8 @@ static void round_trips(void)
     ck_npz_clear(&z);
 
     // The same arrays give the same bytes.
-    void *x, *y;
-    size_t xn, yn;
+    void *x = NULL, *y = NULL;
+    size_t xn = 0, yn = 0;
     CHECK(!ck_npz_write(in_dir(tmp, "b.npz"), 4, name, a));
     CHECK(!ck_file_slurp(&x, &xn, path) && !ck_file_slurp(&y, &yn, in_dir(tmp, "b.npz")));
     CHECK(xn == yn && !memcmp(x, y, xn));

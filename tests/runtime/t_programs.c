@@ -115,8 +115,8 @@ static void whole_way(const double *a, const double *b)
     ck_npz_clear(&z);
 
     // The same ciphertexts give the same bytes whatever the threads.
-    void *p, *q;
-    size_t pn, qn;
+    void *p = NULL, *q = NULL;
+    size_t pn = 0, qn = 0;
     expect(0, "", "server run --keys %k/eval.keys --input %x.ct --output %y3.ct --weights %weights.bin --threads 1");
     CHECK(!ck_file_slurp(&p, &pn, at("y.ct")) && !ck_file_slurp(&q, &qn, at("y3.ct")));
     CHECK(pn == qn && !memcmp(p, q, pn));
