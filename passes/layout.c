@@ -4,7 +4,7 @@
 // Slotwise operations (products, sums, polynomials, constants) tie their operands and result to one layout: a class. Affine maps lead
 // from class to class; reshape changes nothing. The search prices each map between candidate layouts by its rotations and products under
 // the BSGS planner. Costs one level a map; the number n of slots is one for the program.
-// source: [HS14] diagonals and folding; multiplexed layouts as in [LLK+22], [EBK24]; see docs/design/0003-layouts.md.
+// source: [HS14] diagonals and folding; multiplexed layouts as in [LLK+22], [EBAS23]; see docs/design/0003-layouts.md.
 #include "pass.h"
 #include "affine.h"
 #include "layout_search.h"

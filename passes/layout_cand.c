@@ -6,7 +6,7 @@
 //               made (in any proportion of gap and block), so that each window sits where it lies in the input: one level for any stride;
 //   skewed      a copy k turned by k d slots inside its period; the client makes such copies for nothing, a convolution carries them on,
 //               and a dense or folded map that reads them needs fewer diagonals (layout_map.c).
-// source: [LLK+22] multiplexed packing; [EBK24] in a single level.
+// source: [LLK+22] multiplexed packing; [EBAS23] in a single level.
 #include "layout_search.h"
 
 #include <string.h>
