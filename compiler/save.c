@@ -47,10 +47,29 @@ int ir_save(struct ir_module *m, const char *path)
     return wrong ? -1 : 0;
 }
 
+static bool resolved(const struct ir_module *m, const struct ir_attr *a)
+{
+    char part[4200];
+    for (; a; a = a->next) {
+        if (a->kind != IR_SYMBOL) continue;
+        snprintf(part, sizeof part, "%s.dim", a->s);
+        if (!ir_const_find(m, a->s) && !ir_const_find(m, part)) return false;
+    }
+    return true;
+}
+
+// Does the text have every constant that it names?
+static bool complete(const struct ir_module *m)
+{
+    for (const struct ir_inst *i = m->first; i; i = i->next)
+        if (!resolved(m, i->attrs)) return false;
+    return true;
+}
+
 static int load_consts(struct ir_module *m, const char *path)
 {
     struct ck_npz z;
-    if (m->consts && access(path, F_OK)) return 0;      // a small module that has them all in its text
+    if (access(path, F_OK) && complete(m)) return 0;
     const char *wrong = ck_npz_read(&z, path);
     if (wrong) {
         diag_error(path, "%s (the constants of a module lie beside its text)", wrong);
