@@ -55,7 +55,7 @@ struct ck_kernels {
     void (*muladd2)(uint64_t *acc0, uint64_t *acc1, const uint64_t *a, const uint64_t *k0, const uint64_t *k1, size_t n,
                     const struct ck_mod *);
     // out0 = sum a[i] k0[i], out1 = sum a[i] k1[i], i < d <= 64, reduced once at the end: prefer it to d calls of muladd2.
-    // out0, out1 distinct, no alias with inputs. Offsets into limbs are allowed (tiles): pass shifted pointers.
+    // out0, out1 distinct; out0 may be a[0] and out1 may be a[1], no other alias with inputs. Offsets into limbs are allowed (tiles): pass shifted pointers.
     void (*inner2)(uint64_t *out0, uint64_t *out1, const uint64_t *const *a, const uint64_t *const *k0,
                    const uint64_t *const *k1, uint32_t d, size_t n, const struct ck_mod *);
     // out = sum a[i] b[i], i < d <= 64, reduced once; no alias.

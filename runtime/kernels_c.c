@@ -76,8 +76,16 @@ static void c_inner(uint64_t *out, const uint64_t *const *a, const uint64_t *con
 static void c_inner2(uint64_t *out0, uint64_t *out1, const uint64_t *const *a, const uint64_t *const *k0,
                  const uint64_t *const *k1, uint32_t d, size_t n, const struct ck_mod *m)
 {
-    c_inner(out0, a, k0, d, n, m);
-    c_inner(out1, a, k1, d, n, m);
+    assert(d <= 64);
+    for (size_t i = 0; i < n; i++) {
+        ck_u128 s = 0, t = 0;
+        for (uint32_t j = 0; j < d; j++) {
+            s += (ck_u128)a[j][i] * k0[j][i];
+            t += (ck_u128)a[j][i] * k1[j][i];
+        }
+        out0[i] = ck_reduce128(s, m);
+        out1[i] = ck_reduce128(t, m);
+    }
 }
 
 static void c_permute(uint64_t *out, const uint64_t *a, const uint32_t *perm, size_t n)

@@ -48,9 +48,9 @@ static bool own_limb(const struct ck_gadget *g, uint32_t ell, uint32_t digit, ui
     return j < ell && j / g->alpha == digit;
 }
 
-// The conversions of ModUp of the polynomial a, or a b if b is given: all limbs of `digits` but those that a digit owns, in
-// coefficient form.
-static void extend(uint64_t *digits, const struct ck_context *ctx, const struct ck_gadget *g, const uint64_t *a,
+// The conversions of ModUp of the polynomial a, or a b if b is given: all limbs of the digits (in QP, at digit[i]) but those that
+// a digit owns, in coefficient form.
+static void extend(uint64_t *const *digit, const struct ck_context *ctx, const struct ck_gadget *g, const uint64_t *a,
                    const uint64_t *b, uint32_t level, uint64_t *coeff)
 {
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell), tiles = tile_count(ctx);
@@ -70,7 +70,7 @@ static void extend(uint64_t *digits, const struct ck_context *ctx, const struct 
         uint32_t nin = 0, nout = 0;
         for (uint32_t j = 0; j < wide; j++) {
             if (own_limb(g, ell, i, j)) in[nin++] = coeff + j * n + at;
-            else out[nout++] = digits + (i * wide + j) * n + at;
+            else out[nout++] = digit[i] + j * n + at;
         }
         ctx->k->conv(out, in, tile_size(ctx), g->up[level * g->max_digits + i]);
     }
@@ -104,7 +104,9 @@ void ck_modup(uint64_t *digits, const struct ck_context *ctx, const struct ck_ga
 {
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell);
     const size_t n = ctx->n, mark = s->used;
-    extend(digits, ctx, g, a, NULL, level, ck_scratch_take(s, ell * n));
+    uint64_t *digit[CK_MAX_Q];
+    for (uint32_t i = 0; i < d; i++) digit[i] = digits + i * wide * n;
+    extend(digit, ctx, g, a, NULL, level, ck_scratch_take(s, ell * n));
     CK_PARALLEL(ctx->threads)
     for (uint32_t t = 0; t < d * wide; t++) {
         // all digits of one prime before the next: its twiddles stay in cache
@@ -159,28 +161,28 @@ enum ck_err ck_switch(uint64_t *acc, const struct ck_context *ctx, const struct 
     const size_t n = ctx->n, mark = s->used;
     const uint64_t *a = in->y[1] ? in->x[1] : in->a, *b = in->y[1];
     uint64_t *tmp = ck_scratch_take(s, tiles_words(ctx, g));
-    uint64_t *coeff = ck_scratch_take(s, ell * n), *digits = ck_scratch_take(s, (size_t)d * wide * n);
-    extend(digits, ctx, g, a, b, level, coeff);
+    uint64_t *coeff = ck_scratch_take(s, ell * n);
+    uint64_t *more = d > 2 ? ck_scratch_take(s, (size_t)(d - 2) * wide * n) : NULL;
+    // The sums take the place of the first two digits, whose limbs are in cache when they are written.
+    uint64_t *place[CK_MAX_Q];
+    for (uint32_t i = 0; i < d; i++) place[i] = i < 2 ? acc + i * wide * n : more + (i - 2) * wide * n;
+    extend(place, ctx, g, a, b, level, coeff);
     int bad = 0;
     CK_PARALLEL_SUM(ctx->threads, bad)
     for (uint32_t j = 0; j < wide; j++) {
         // everything that concerns one prime, while it is in cache
         const uint32_t prime = ck_limb_prime(ctx, ell, j);
         const uint64_t *digit[CK_MAX_Q];
-        uint64_t *acc0 = acc + j * n, *acc1 = acc + (wide + j) * n, *own = NULL;
+        uint64_t *acc0 = acc + j * n, *acc1 = acc + (wide + j) * n;
         for (uint32_t i = 0; i < d; i++) {
-            uint64_t *limb = digits + (i * wide + j) * n;
+            uint64_t *limb = place[i] + j * n;
             digit[i] = limb;
-            if (!own_limb(g, ell, i, j)) {
-                ctx->k->ntt(limb, ctx->ntt[prime]);
-                continue;
-            }
-            own = limb;     // room for the product, then for sums
-            if (b) ctx->k->mul(own, a + j * n, b + j * n, n, &ctx->mod[j]);
+            if (!own_limb(g, ell, i, j)) ctx->k->ntt(limb, ctx->ntt[prime]);
+            else if (b) ctx->k->mul(limb, a + j * n, b + j * n, n, &ctx->mod[j]);
             else digit[i] = a + j * n;
         }
         bad += !inner_limb(acc, ctx, g, key, digit, j, ell, tmp + (size_t)ck_thread_index() * tile_words(ctx, g));
-        if (j < ell) raise_limb(acc0, acc1, ctx, g, in, j, own);
+        if (j < ell) raise_limb(acc0, acc1, ctx, g, in, j, coeff + j * n);
         if (j >= first_coeff) {
             ctx->k->intt(acc0, ctx->ntt[prime]);
             ctx->k->intt(acc1, ctx->ntt[prime]);

@@ -223,6 +223,14 @@ static void check_sums(const struct ck_kernels *k, uint64_t q)
                 k->inner2(o0, o1, a, k0, k1, digits[e], n, &m);
                 c->inner2(ref[0], ref[1], a, k0, k1, digits[e], n, &m);
                 CHECKF(same(o0, ref[0], n) && same(o1, ref[1], n), "%s inner2 q=%lu d=%u", k->name, q, digits[e]);
+                if (digits[e] > 1 && a[0] != a[1]) {    // sums over the first two inputs
+                    const uint64_t *over[64];
+                    for (uint32_t j = 0; j < digits[e]; j++) over[j] = a[j];
+                    for (size_t j = 0; j < n; j++) o0[j] = a[0][j], o1[j] = a[1][j];
+                    over[0] = o0, over[1] = o1;
+                    k->inner2(o0, o1, over, k0, k1, digits[e], n, &m);
+                    CHECKF(same(o0, ref[0], n) && same(o1, ref[1], n), "%s inner2 in place", k->name);
+                }
                 memset(o0, 0, n * 8);
                 k->inner(o0, a, k0, digits[e], n, &m);
                 CHECKF(same(o0, ref[0], n), "%s inner q=%lu d=%u", k->name, q, digits[e]);

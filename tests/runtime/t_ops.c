@@ -134,7 +134,7 @@ static void rotations(struct fix *f)
             CHECK_OK(ck_drop(f->ev, &f->c, &f->a, level));
             CHECK_OK(ck_rotate(f->ev, &f->c, &f->c, k[j]));
             CHECK(f->c.level == level);
-            expect(f, "rotate", 3);
+            expect(f, "rotate", 4);
         }
     }
 }
