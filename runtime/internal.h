@@ -221,12 +221,18 @@ size_t ck_digits_words(const struct ck_context *, const struct ck_gadget *, uint
 /* ModUp: digit i of a (level+1 limbs), extended to QP, at digits + i (level+1+K) N. */
 void ck_modup(uint64_t *digits, const struct ck_context *, const struct ck_gadget *, const uint64_t *a, uint32_t level,
               struct ck_scratch *);
-/* acc (2 polynomials in QP) = inner product of digits and key; expands the a-parts on the fly. CK_ERANDOM. */
-enum ck_err ck_inner(uint64_t *acc, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
-                     const uint64_t *digits, uint32_t level, struct ck_scratch *);
 /* The limbs of a result that are left in coefficient form, since a ModDown follows: none, the special ones, or q_level and
  * the special ones. */
 enum ck_tail { CK_TAIL_EVAL, CK_TAIL_P, CK_TAIL_PQ };
+/* What ck_inner does besides: out = perm(inner product + P raise). */
+struct ck_inner_opt {
+    const uint64_t *raise;          // NULL: none; a polynomial in Q, for the first sum
+    const uint32_t *perm;           // NULL: none
+    enum ck_tail tail;              // CK_TAIL_EVAL, or CK_TAIL_P without perm
+};
+/* out (2 polynomials in QP) = inner product of digits and key; expands the a-parts on the fly. CK_ERANDOM. */
+enum ck_err ck_inner(uint64_t *out, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
+                     const uint64_t *digits, const struct ck_inner_opt *, uint32_t level, struct ck_scratch *);
 /* What ck_switch switches: the polynomial a (in Q), or the product of two ciphertexts x, y of degree 1, whose three parts
  * are formed on the way. raise and the lower parts of the product are multiplied by P and added to the sums. */
 struct ck_switch {
@@ -254,8 +260,6 @@ void ck_moddown(uint64_t *out, size_t out_stride, const struct ck_context *, con
 /* acc += P a on the limbs of Q (a: level+1 limbs). */
 void ck_raise_add(uint64_t *acc, const struct ck_context *, const struct ck_gadget *, const uint64_t *a,
                   uint32_t level);
-/* Automorphism of `limbs` consecutive limbs; out does not overlap a. */
-void ck_permute(uint64_t *out, const struct ck_context *, const uint64_t *a, const uint32_t *perm, uint32_t limbs);
 
 /* Automorphism by the key's Galois element of a degree-1 ciphertext. Errors as ck_rotate. */
 enum ck_err ck_galois_apply(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a, uint32_t galois);

@@ -37,8 +37,8 @@ size_t ck_digits_words(const struct ck_context *ctx, const struct ck_gadget *g, 
 
 size_t ck_keyswitch_scratch(const struct ck_context *ctx, const struct ck_gadget *g, uint32_t level)
 {
-    // coefficients and digits of ModUp, tiles of a; two converted polynomials of ModDown need less
-    size_t up = ck_digits_words(ctx, g, level) + (size_t)(level + 1) * ctx->n + tiles_words(ctx, g);
+    // coefficients and digits of ModUp, tiles of a and two limbs for each thread; two converted polynomials of ModDown need less
+    size_t up = ck_digits_words(ctx, g, level) + (size_t)(level + 1 + 2 * (uint32_t)ctx->threads) * ctx->n + tiles_words(ctx, g);
     size_t down = (size_t)2 * (level + 1) * ctx->n;
     return up > down ? up : down;
 }
@@ -78,8 +78,8 @@ static void extend(uint64_t *const *digit, const struct ck_context *ctx, const s
 
 // Limb j of both sums = inner product of the digits' limbs and the key, tile by tile: the a-part of a tile is expanded
 // into tmp (max_digits tiles) and used at once. False if the expansion failed.
-static bool inner_limb(uint64_t *acc, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
-                       const uint64_t *const *digit, uint32_t j, uint32_t ell, uint64_t *tmp)
+static bool inner_limb(uint64_t *acc0, uint64_t *acc1, const struct ck_context *ctx, const struct ck_gadget *g,
+                       const struct ck_key *key, const uint64_t *const *digit, uint32_t j, uint32_t ell, uint64_t *tmp)
 {
     const uint32_t prime = ck_limb_prime(ctx, ell, j), kell = key->level + 1, d = ck_gadget_digits(g, ell);
     const size_t n = ctx->n, tile = tile_size(ctx), row = j < ell ? j : kell + j - ell;
@@ -94,7 +94,7 @@ static bool inner_limb(uint64_t *acc, const struct ck_context *ctx, const struct
             b[i] = key->b + ((size_t)i * (kell + g->np) + row) * n + at;
             a[i] = part;
         }
-        ctx->k->inner2(acc + j * n + at, acc + (ell + g->np + j) * n + at, x, b, a, d, tile, mod);
+        ctx->k->inner2(acc0 + at, acc1 + at, x, b, a, d, tile, mod);
     }
     return ok;
 }
@@ -118,18 +118,29 @@ void ck_modup(uint64_t *digits, const struct ck_context *ctx, const struct ck_ga
     s->used = mark;
 }
 
-enum ck_err ck_inner(uint64_t *acc, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
-                     const uint64_t *digits, uint32_t level, struct ck_scratch *s)
+enum ck_err ck_inner(uint64_t *out, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
+                     const uint64_t *digits, const struct ck_inner_opt *opt, uint32_t level, struct ck_scratch *s)
 {
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell);
-    const size_t n = ctx->n, mark = s->used;
-    uint64_t *tmp = ck_scratch_take(s, tiles_words(ctx, g));
+    const size_t n = ctx->n, mark = s->used, each = tile_words(ctx, g) + 2 * n;
+    uint64_t *local = ck_scratch_take(s, (size_t)ctx->threads * each);
     int bad = 0;
     CK_PARALLEL_SUM(ctx->threads, bad)
     for (uint32_t j = 0; j < wide; j++) {
+        // With an automorphism the sums stay in cache and only their permutation is written.
+        uint64_t *tmp = local + (size_t)ck_thread_index() * each, *to0 = out + j * n, *to1 = out + (wide + j) * n;
+        uint64_t *acc0 = opt->perm ? tmp + tile_words(ctx, g) : to0, *acc1 = opt->perm ? acc0 + n : to1;
         const uint64_t *digit[CK_MAX_Q];
         for (uint32_t i = 0; i < d; i++) digit[i] = digits + (i * wide + j) * n;
-        bad += !inner_limb(acc, ctx, g, key, digit, j, ell, tmp + (size_t)ck_thread_index() * tile_words(ctx, g));
+        bad += !inner_limb(acc0, acc1, ctx, g, key, digit, j, ell, tmp);
+        if (j < ell && opt->raise) ctx->k->muladdc(acc0, opt->raise + j * n, &g->p[j], n, &ctx->mod[j]);
+        if (opt->perm) {
+            ctx->k->permute(to0, acc0, opt->perm, n);
+            ctx->k->permute(to1, acc1, opt->perm, n);
+        } else if (j >= ell && opt->tail == CK_TAIL_P) {
+            ctx->k->intt(acc0, ctx->ntt[ck_limb_prime(ctx, ell, j)]);
+            ctx->k->intt(acc1, ctx->ntt[ck_limb_prime(ctx, ell, j)]);
+        }
     }
     s->used = mark;
     return bad ? CK_ERANDOM : CK_OK;
@@ -181,7 +192,8 @@ enum ck_err ck_switch(uint64_t *acc, const struct ck_context *ctx, const struct 
             else if (b) ctx->k->mul(limb, a + j * n, b + j * n, n, &ctx->mod[j]);
             else digit[i] = a + j * n;
         }
-        bad += !inner_limb(acc, ctx, g, key, digit, j, ell, tmp + (size_t)ck_thread_index() * tile_words(ctx, g));
+        bad += !inner_limb(acc0, acc1, ctx, g, key, digit, j, ell,
+                           tmp + (size_t)ck_thread_index() * tile_words(ctx, g));
         if (j < ell) raise_limb(acc0, acc1, ctx, g, in, j, coeff + j * n);
         if (j >= first_coeff) {
             ctx->k->intt(acc0, ctx->ntt[prime]);
@@ -239,10 +251,4 @@ void ck_raise_add(uint64_t *acc, const struct ck_context *ctx, const struct ck_g
     CK_PARALLEL(ctx->threads)
     for (uint32_t j = 0; j <= level; j++)
         ctx->k->muladdc(acc + j * ctx->n, a + j * ctx->n, &g->p[j], ctx->n, &ctx->mod[j]);
-}
-
-void ck_permute(uint64_t *out, const struct ck_context *ctx, const uint64_t *a, const uint32_t *perm, uint32_t limbs)
-{
-    CK_PARALLEL(ctx->threads)
-    for (uint32_t j = 0; j < limbs; j++) ctx->k->permute(out + j * ctx->n, a + j * ctx->n, perm, ctx->n);
 }

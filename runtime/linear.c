@@ -236,7 +236,7 @@ static enum ck_err add_turned(struct map *m, uint64_t *u, uint32_t special, int3
 static enum ck_err make_baby(struct map *m, const struct ck_ct *in, uint32_t index, int32_t rotation)
 {
     const struct ck_context *ctx = m->ctx;
-    const size_t n = ctx->n, wide = m->ell + m->kin, full = m->ell + (m->g ? m->g->np : 0);
+    const size_t n = ctx->n, wide = m->ell + m->kin;
     struct ck_scratch *s = &m->ev->scratch;
     uint64_t **slot = m->slot + 2 * index;
     const bool turn = is_turn(m, rotation);
@@ -253,15 +253,18 @@ static enum ck_err make_baby(struct map *m, const struct ck_ct *in, uint32_t ind
     }
     const struct ck_key *key = find(m, rotation);
     const struct ck_gadget *g = &m->ev->evk->gadget[key->gadget];
-    if (g == m->g) CK_TRY(ck_inner(m->acc, ctx, g, key, m->digits, m->level, s));
-    else CK_TRY(ck_switch(m->acc, ctx, g, key, &(struct ck_switch){.a = ck_ct_poly(in, 1)}, m->level, s));
-    if (g == m->g && m->kin) {
-        ck_raise_add(m->acc, ctx, g, ck_ct_poly(in, 0), m->level);
-        ck_permute(to, ctx, m->acc, key->perm, (uint32_t)(2 * wide));
-        return CK_OK;
+    const uint64_t *c0 = ck_ct_poly(in, 0);
+    if (g == m->g && m->kin)
+        return ck_inner(to, ctx, g, key, m->digits, &(struct ck_inner_opt){.raise = c0, .perm = key->perm}, m->level, s);
+    if (g == m->g) {
+        const struct ck_inner_opt opt = {.raise = c0, .tail = CK_TAIL_P};
+        CK_TRY(ck_inner(m->acc, ctx, g, key, m->digits, &opt, m->level, s));
+    } else {
+        const struct ck_switch what = {.a = ck_ct_poly(in, 1), .raise = {c0, NULL}, .tail = CK_TAIL_P};
+        CK_TRY(ck_switch(m->acc, ctx, g, key, &what, m->level, s));
     }
-    const struct ck_moddown_opt opt = {.perm = key->perm, .add = {ck_ct_poly(in, 0), NULL}};
-    const size_t acc_stride = (g == m->g ? full : m->ell + g->np) * n;
+    const struct ck_moddown_opt opt = {.perm = key->perm, .coeff = true};
+    const size_t acc_stride = (m->ell + g->np) * n;
     ck_moddown(m->kin ? m->low : to, m->ell * n, ctx, g, m->acc, acc_stride, 2, m->level, &opt, s);
     if (m->kin) {
         zero(m, to, 2 * wide);

@@ -20,7 +20,7 @@ struct setup {
     struct ck_eval *ev;
     struct ck_ct a, b, out;
     const struct ck_gadget *g;
-    uint64_t *digits, *acc, *turned;
+    uint64_t *digits, *acc;
     uint32_t level;
 };
 
@@ -97,13 +97,11 @@ static void do_separate(struct setup *s)
 // As the babies of ck_linear: one ModUp, the rotated ciphertexts stay modulo QP.
 static void do_hoisted(struct setup *s)
 {
-    const uint32_t wide = s->level + 1 + s->g->np;
     ck_modup(s->digits, s->ctx, s->g, ck_ct_poly(&s->a, 1), s->level, &s->ev->scratch);
     for (int32_t k = 1; k <= ROTATIONS; k++) {
         const struct ck_key *key = ck_evk_find(s->evk, ck_galois_rotation(s->ctx, k), s->level);
-        must(ck_inner(s->acc, s->ctx, s->g, key, s->digits, s->level, &s->ev->scratch));
-        ck_raise_add(s->acc, s->ctx, s->g, ck_ct_poly(&s->a, 0), s->level);
-        ck_permute(s->turned, s->ctx, s->acc, key->perm, 2 * wide);
+        const struct ck_inner_opt opt = {.raise = ck_ct_poly(&s->a, 0), .perm = key->perm};
+        must(ck_inner(s->acc, s->ctx, s->g, key, s->digits, &opt, s->level, &s->ev->scratch));
     }
 }
 
@@ -115,9 +113,10 @@ static void do_hoisted_down(struct setup *s)
     ck_modup(s->digits, s->ctx, s->g, ck_ct_poly(&s->a, 1), s->level, &s->ev->scratch);
     for (int32_t k = 1; k <= ROTATIONS; k++) {
         const struct ck_key *key = ck_evk_find(s->evk, ck_galois_rotation(s->ctx, k), s->level);
-        must(ck_inner(s->acc, s->ctx, s->g, key, s->digits, s->level, &s->ev->scratch));
-        const struct ck_moddown_opt opt = {.perm = key->perm, .add = {ck_ct_poly(&s->a, 0), NULL}};
-        ck_moddown(s->out.data, (s->out.max_level + 1) * n, s->ctx, s->g, s->acc, wide * n, 2, s->level, &opt,
+        const struct ck_inner_opt opt = {.raise = ck_ct_poly(&s->a, 0), .tail = CK_TAIL_P};
+        const struct ck_moddown_opt down = {.perm = key->perm, .coeff = true};
+        must(ck_inner(s->acc, s->ctx, s->g, key, s->digits, &opt, s->level, &s->ev->scratch));
+        ck_moddown(s->out.data, (s->out.max_level + 1) * n, s->ctx, s->g, s->acc, wide * n, 2, s->level, &down,
                    &s->ev->scratch);
     }
 }
@@ -166,8 +165,7 @@ void bench_scheme(bench_row_fn emit, void *arg)
     const size_t digits = (size_t)2 * 33 * s.ctx->n * 8, poly = (size_t)2 * 33 * s.ctx->n * 8;
     s.digits = ck_mem_alloc(digits);
     s.acc = ck_mem_alloc(poly);
-    s.turned = ck_mem_alloc(poly);
-    if (!x || !s.digits || !s.acc || !s.turned) exit(1);
+    if (!x || !s.digits || !s.acc) exit(1);
     for (int threads = 1; threads <= 2; threads++) {
         s.ctx->threads = threads;
         must(ck_encrypt(&s.a, s.ctx, s.sk, x, 21, 0x1p46));
@@ -193,7 +191,6 @@ void bench_scheme(bench_row_fn emit, void *arg)
            (double)(ck_key_words(s.evk, key) * 8 + s.ctx->n * 4) / (1 << 20));
     ck_mem_free(s.digits, digits);
     ck_mem_free(s.acc, poly);
-    ck_mem_free(s.turned, poly);
     ck_ct_clear(&s.a);
     ck_ct_clear(&s.b);
     ck_ct_clear(&s.out);
