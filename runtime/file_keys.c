@@ -4,6 +4,7 @@
 #include "internal.h"
 #include "progress.h"
 #include "store.h"
+#include "thread.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,10 +183,18 @@ const char *ck_evk_load(struct ck_evk **out, const struct ck_context *ctx, const
     free(spec);
     if (why) return why;
     if (evk->nkey != f->nsections) why = "is damaged (contents)";
-    for (uint32_t i = 0; i < f->nsections && !why; i++) {
-        why = key_load(evk, &evk->key[i], ctx, &f->section[i]);
-        ck_section_done(f, &f->section[i]);
+    // Every key for itself; the message is that of the first bad one, whatever the order.
+    const char **bad = calloc(f->nsections + 1ul, sizeof *bad);
+    if (!bad) why = no_memory;
+    if (!why) {
+        CK_PARALLEL(ctx->threads)
+        for (uint32_t i = 0; i < f->nsections; i++) {
+            bad[i] = key_load(evk, &evk->key[i], ctx, &f->section[i]);
+            ck_section_done(f, &f->section[i]);
+        }
     }
+    for (uint32_t i = 0; i < f->nsections && !why; i++) why = bad[i];
+    free(bad);
     if (why) {
         ck_evk_free(evk);
         return why;

@@ -71,6 +71,7 @@ static int load(struct server *s, struct ck_print *keys)
     *keys = f.prints.keys;
     ck_file_close(&f);
     if (!why) why = ck_evk_covers(s->evk, s->ctx, m->keys, m->nkeys);
+    if (why && !strcmp(why, ck_err_text(CK_ENOMEM))) return ck_fail_err(p, p->keys, CK_ENOMEM);
     if (why) return ck_fail(p, p->keys, "%s", why);
 
     enum ck_err err = ck_eval_new(&s->eval, s->ctx, s->evk, s->weights);

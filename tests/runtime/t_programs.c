@@ -230,6 +230,19 @@ static void damage(const char *name, const char *line, int count, const double *
     free(sound);
 }
 
+/* Every allocation of the runtime fails once: exit 1 and a message each time, until a run needs fewer. */
+static void starve(const char *line)
+{
+    int n = 0, rc;
+    do {
+        ck_mem_fail_at((uint64_t)++n);
+        rc = run(model, line);
+        ck_mem_fail_at(0);
+        if (rc != 0) CHECKF(rc == 1 && strstr(said, "out of memory"), "%s: allocation %d: exit %d, said: %s", line, n, rc, said);
+    } while (rc != 0 && n < 5000);
+    CHECKF(rc == 0 && n > 3, "%s: %d allocations", line, n);
+}
+
 static void write_seeds(const char *to)
 {
     static const char *const pair[][2] = {{"x.ct", "ciphertext/in.ct"}, {"y.ct", "ciphertext/out.ct"},
@@ -261,6 +274,10 @@ int main(int argc, char **argv)
     expect(0, "", "client keygen --keys %k2 --quiet");
     mistakes();
     if (argc == 3 && !strcmp(argv[1], "--seeds")) write_seeds(argv[2]);
+    starve("client keygen --keys %k2 --force");
+    starve("client encrypt --keys %k --input a=%a.npy --input b=%b.npy --output %e.ct");
+    starve("server run --keys %k/eval.keys --input %x.ct --output %e.ct --weights %weights.bin --threads 1");
+    starve("client decrypt --keys %k --input %y.ct --output %e.npz");
     damage("x.ct", "server run --keys %k/eval.keys --input %bad --output %e.ct --weights %weights.bin --threads 1", 300, a, b);
     damage("k/eval.keys", "server run --keys %bad --input %x.ct --output %e.ct --weights %weights.bin --threads 1", 300, a, b);
     damage("weights.bin", "server run --keys %k/eval.keys --input %x.ct --output %e.ct --weights %bad --threads 1", 200, a, b);
