@@ -11,11 +11,13 @@
 // source: composition before layout is this compiler's own; the general products' price is counted as in BSGS [HS14].
 #include "pass.h"
 #include "affine.h"
+#include "util.h"
 
 #include "../compiler/diag.h"
 
 #include <string.h>
 
+static const int64_t MAX_ENTRIES = INT64_C(1) << 30;
 static const double LEVEL_PRICE = 8;    // rotations that one level is worth
 
 struct state {
@@ -136,11 +138,27 @@ static void lower_concat(struct state *s, struct ir_inst *i)
     ir_remove(s->m, i);
 }
 
+/* Refuses what no machine could hold; 0 or -1. */
+static int check_size(struct state *s, const struct ir_inst *i)
+{
+    int64_t entries = ir_type_numel(&i->type);
+    if (i->op == IR_TENSOR_conv || i->op == IR_TENSOR_gemm) {
+        const struct ir_const *w = util_const(s->m, i, "weight");
+        int64_t rows = w->dim[0] > 0 ? w->dim[0] : 1;
+        if (__builtin_mul_overflow(entries, ir_const_numel(w) / rows, &entries)) entries = INT64_MAX;
+    }
+    if (entries <= MAX_ENTRIES) return 0;
+    diag_error(ir_get_string(i->attrs, "node", NULL), "%s is too large: its matrix would have %lld entries, at most %lld are supported",
+               ir_op_name(i->op), (long long)entries, (long long)MAX_ENTRIES);
+    return -1;
+}
+
 static int lower(struct state *s)
 {
     for (struct ir_inst *i = s->m->first, *next; i; i = next) {
         next = i->next;
         struct affine f;
+        if (check_size(s, i) != 0) return -1;
         switch (i->op) {
         case IR_TENSOR_input: break;
         case IR_TENSOR_add:

@@ -14,6 +14,8 @@
 #include <math.h>
 #include <string.h>
 
+static const int64_t MAX_NUMEL = 1 << 24;
+
 struct state {
     struct arena *a;
     struct ir_module *m;
@@ -58,6 +60,11 @@ static int check(struct state *s)
         if (known && i->op == IR_TENSOR_mulc) known = ir_const_numel(util_const(s->m, i, "value")) == 1;
         if (known && i->op == IR_TENSOR_poly)
             known = ir_get_float(i->attrs, "half", 1) == 1 && ir_get_float(i->attrs, "mid", 0) == 0;
+        if (ir_type_numel(&i->type) > MAX_NUMEL) {
+            diag_error(where, "%s gives %lld elements, at most %lld are supported", ir_op_name(i->op),
+                       (long long)ir_type_numel(&i->type), (long long)MAX_NUMEL);
+            return -1;
+        }
         for (uint32_t k = 0; known && k < i->nargs && slotwise(i->op); k++)
             known = ir_type_numel(&i->args[k]->type) == ir_type_numel(&i->type);
         if (known) continue;
