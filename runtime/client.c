@@ -75,16 +75,22 @@ static int ends_in(const char *s, const char *end)
 
 static int write_keys(const struct ck_program *p, const struct ck_context *ctx, const char *secret, const char *eval)
 {
-    const struct ck_model *m = p->model;
     struct ck_print keys;
     struct ck_secret *sk = NULL;
     struct ck_writer w;
     struct ck_progress progress;
+    size_t count;
+    struct ck_galois_spec *spec = ck_program_keys(p, ctx, &count);
+    if (!spec) return 1;
     enum ck_err err = ck_keyset_new(&keys);
     if (err == CK_OK) err = ck_secret_new(&sk, ctx);
-    if (err != CK_OK) return ck_fail_err(p, NULL, err);
+    if (err != CK_OK) {
+        free(spec);
+        return ck_fail_err(p, NULL, err);
+    }
     ck_progress_begin(&progress, p->mode, "keygen");
-    const char *why = ck_evk_generate(&w, eval, ctx, sk, &keys, m->keys, m->nkeys, &progress);
+    const char *why = ck_evk_generate(&w, eval, ctx, sk, &keys, spec, count, &progress);
+    free(spec);
     int rc = why ? ck_fail(p, eval, "%s", why) : 0;
     // The secret appears before the evaluation keys do, and goes again if they cannot.
     if (!rc && (why = ck_secret_save(secret, sk, ctx, &keys))) {

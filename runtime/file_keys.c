@@ -92,8 +92,22 @@ static int by_galois(const void *a, const void *b)
     return x->level < y->level ? -1 : x->level > y->level;
 }
 
+/* The switching keys to and from the ephemeral sparse secret belong together: that secret exists only while both are made. */
+static size_t batch_at(const struct ck_galois_spec *want, size_t i, size_t n)
+{
+    size_t batch = 1;
+    if (want[i].galois == CK_KEY_TO_SPARSE)
+        while (i + batch < n && want[i + batch].galois == CK_KEY_FROM_SPARSE) batch++;
+    return batch;
+}
+
+static const char *key_name(uint32_t galois)
+{
+    return galois == 0 ? "relinearisation key" : galois % 2 ? "rotation key" : "sparse secret's keys";
+}
+
 const char *ck_evk_generate(struct ck_writer *w, const char *path, const struct ck_context *ctx, const struct ck_secret *sk,
-                            const struct ck_print *keys, const struct ck_key_spec *spec, size_t count,
+                            const struct ck_print *keys, const struct ck_galois_spec *spec, size_t count,
                             struct ck_progress *progress)
 {
     struct ck_prints prints = {.params = ck_print_params(&ctx->par), .keys = *keys};
@@ -101,26 +115,24 @@ const char *ck_evk_generate(struct ck_writer *w, const char *path, const struct 
     uint64_t *packed = malloc(ctx->n * sizeof *packed);
     size_t n = 0;
     const char *why = want && packed ? NULL : no_memory;
-    for (size_t i = 0; i < count && !why; i++) {
-        enum ck_err err = ck_key_spec_galois(&want[i], ctx, &spec[i]);
-        if (err != CK_OK) why = ck_err_text(err);
-    }
     if (!why) {
+        if (count) memcpy(want, spec, count * sizeof *want);
         qsort(want, count, sizeof *want, by_galois);
         for (size_t i = 0; i < count; i++)
             if (!n || by_galois(&want[n - 1], &want[i])) want[n++] = want[i];
         why = ck_writer_open(w, path, 0644, CK_KIND_EVAL, 64, (uint32_t)n, &prints);
     }
     if (!why) {
-        for (size_t i = 0; i < n && !w->why; i++) {
+        for (size_t i = 0, batch; i < n && !w->why; i += batch) {
             struct ck_evk *evk;
-            ck_progress_step(progress, i, n, want[i].galois ? "rotation key" : "relinearisation key");
-            enum ck_err err = ck_evk_new_galois(&evk, ctx, sk, &want[i], 1);
+            batch = batch_at(want, i, n);
+            ck_progress_step(progress, i, n, key_name(want[i].galois));
+            enum ck_err err = ck_evk_new_galois(&evk, ctx, sk, &want[i], batch);
             if (err != CK_OK) {
                 w->why = ck_err_text(err);
                 break;
             }
-            key_save(w, ctx, evk, &evk->key[0], packed);
+            for (size_t k = 0; k < batch; k++) key_save(w, ctx, evk, &evk->key[k], packed);
             ck_evk_free(evk);
         }
         why = w->why;
@@ -139,7 +151,10 @@ static const char *key_peek(struct ck_galois_spec *spec, const struct ck_context
     if (s->tag != CK_TAG("EKEY") || s->len < KEY_HEAD) return bad;
     memcpy(head, s->data, sizeof head);
     if (head[0] != (uint32_t)s->a || head[1] != s->b) return bad;
-    if (head[0] >= 2 * ctx->n || (head[0] && head[0] % 2 == 0)) return bad;
+    int sparse = head[0] == CK_KEY_TO_SPARSE || head[0] == CK_KEY_FROM_SPARSE;
+    if (head[0] >= 2 * ctx->n || (head[0] && head[0] % 2 == 0 && !sparse)) return bad;
+    if (head[0] == CK_KEY_TO_SPARSE && (head[1] != 0 || head[3] != 1))
+        return "holds a key under the sparse secret at a modulus where it is not secure; it is refused";
     if (head[1] >= ctx->par.nq || head[3] > ctx->par.np || head[2] > head[1] + 1) return bad;
     struct ck_key key = {.galois = head[0], .level = head[1]};
     if (s->len != key_bytes(ctx, &key, head[3], head[2])) return bad;
@@ -203,15 +218,10 @@ const char *ck_evk_load(struct ck_evk **out, const struct ck_context *ctx, const
     return NULL;
 }
 
-const char *ck_evk_covers(const struct ck_evk *evk, const struct ck_context *ctx, const struct ck_key_spec *spec,
-                          size_t count)
+const char *ck_evk_covers(const struct ck_evk *evk, const struct ck_galois_spec *spec, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct ck_galois_spec want;
-        enum ck_err err = ck_key_spec_galois(&want, ctx, &spec[i]);
-        if (err != CK_OK) return ck_err_text(err);
-        if (!ck_evk_find(evk, want.galois, want.level))
+    for (size_t i = 0; i < count; i++)
+        if (!ck_evk_find(evk, spec[i].galois, spec[i].level))
             return "lacks keys that this program needs; run this program's `client keygen`";
-    }
     return NULL;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Arguments and messages of the generated programs.
 #include "program.h"
+#include "internal.h"
 #include "thread.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -69,6 +70,19 @@ struct ck_context *ck_program_context(const struct ck_program *p)
     if (err == CK_EPARAM) ck_fail(p, NULL, "%s (CK_CPU wants c, avx2, avx512 or ifma)", ck_err_text(err));
     else if (err != CK_OK) ck_fail_err(p, NULL, err);
     return err == CK_OK ? ctx : NULL;
+}
+
+struct ck_galois_spec *ck_program_keys(const struct ck_program *p, const struct ck_context *ctx, size_t *count)
+{
+    const struct ck_model *m = p->model;
+    struct ck_galois_spec *spec = malloc((m->nkeys + 1) * sizeof *spec);
+    enum ck_err err = spec ? CK_OK : CK_ENOMEM;
+    for (size_t i = 0; i < m->nkeys && err == CK_OK; i++) err = ck_key_spec_galois(&spec[i], ctx, &m->keys[i]);
+    *count = m->nkeys;
+    if (err == CK_OK) return spec;
+    free(spec);
+    ck_fail_err(p, NULL, err);
+    return NULL;
 }
 
 /* The value of option `name` at argv[*i], as "--name value" or "--name=value"; NULL if argv[*i] is another option. */

@@ -70,7 +70,13 @@ static int load(struct server *s, struct ck_print *keys)
     why = ck_evk_load(&s->evk, s->ctx, &f);
     *keys = f.prints.keys;
     ck_file_close(&f);
-    if (!why) why = ck_evk_covers(s->evk, s->ctx, m->keys, m->nkeys);
+    if (!why) {
+        size_t count;
+        struct ck_galois_spec *spec = ck_program_keys(p, s->ctx, &count);
+        if (!spec) return 1;
+        why = ck_evk_covers(s->evk, spec, count);
+        free(spec);
+    }
     if (why && !strcmp(why, ck_err_text(CK_ENOMEM))) return ck_fail_err(p, p->keys, CK_ENOMEM);
     if (why) return ck_fail(p, p->keys, "%s", why);
 

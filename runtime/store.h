@@ -25,13 +25,14 @@ const char *ck_secret_save(const char *path, const struct ck_secret *, const str
 const char *ck_secret_load(struct ck_secret **out, const struct ck_context *, const struct ck_file *);
 
 /* Generates the keys one by one and writes each before the next: the memory of one key. The writer is left open for the caller to close
- * (keep or not). Duplicate specs are written once. report may be NULL. */
+ * (keep or not), or closed after an error. Duplicate specs are written once. progress may be NULL. */
 struct ck_progress;
+struct ck_galois_spec;
 const char *ck_evk_generate(struct ck_writer *, const char *path, const struct ck_context *, const struct ck_secret *,
-                            const struct ck_print *keys, const struct ck_key_spec *, size_t count, struct ck_progress *);
+                            const struct ck_print *keys, const struct ck_galois_spec *, size_t count, struct ck_progress *);
 const char *ck_evk_load(struct ck_evk **out, const struct ck_context *, const struct ck_file *);
 /* NULL if every key wanted is there at its level or above. */
-const char *ck_evk_covers(const struct ck_evk *, const struct ck_context *, const struct ck_key_spec *, size_t count);
+const char *ck_evk_covers(const struct ck_evk *, const struct ck_galois_spec *, size_t count);
 
 /* ---- ciphertexts (file_ct.c) ---- */
 

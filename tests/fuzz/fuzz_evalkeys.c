@@ -25,6 +25,7 @@ static void use_keys(const struct fuzz_world *w, const struct ck_evk *evk)
     if (ck_eval_new(&e, w->ctx, evk, NULL) != CK_OK) return;
     for (uint32_t i = 0; i < evk->nkey; i++) {
         const struct ck_key *key = &evk->key[i];
+        if (key->galois && key->galois % 2 == 0) continue;      // bootstrapping's switching keys
         if (ck_ct_init(&ct, w->ctx, key->level, 2) != CK_OK) break;
         ct.level = key->level;
         ct.degree = key->galois ? 1 : 2;
@@ -42,7 +43,7 @@ static void try_keys(struct fuzz_world *w, const uint8_t *bytes, size_t len)
     if (!ck_evk_load(&evk, w->ctx, &f)) {
         check_keys(w, evk);
         use_keys(w, evk);
-        ck_evk_covers(evk, w->ctx, w->model->keys, w->model->nkeys);
+        ck_evk_covers(evk, &(struct ck_galois_spec){.galois = 5, .level = 1}, 1);
         ck_evk_free(evk);
     }
     ck_file_close(&f);

@@ -243,6 +243,50 @@ static void starve(const char *line)
     CHECKF(rc == 0 && n > 3, "%s: %d allocations", line, n);
 }
 
+/* The keys of bootstrapping: both switching keys of one ephemeral secret; none under it above level 0. */
+static void sparse_keys(void)
+{
+    struct ck_context *ctx;
+    struct ck_secret *sk;
+    struct ck_writer w;
+    struct ck_file f;
+    struct ck_evk *evk;
+    struct ck_print keys;
+    const struct ck_galois_spec spec[] = {{CK_KEY_FROM_SPARSE, 2}, {5, 1}, {CK_KEY_TO_SPARSE, 0}, {0, 2}};
+    CHECK_OK(ck_context_new(&ctx, &model->params, 1));
+    CHECK_OK(ck_secret_new(&sk, ctx));
+    CHECK_OK(ck_keyset_new(&keys));
+    const char *why = ck_evk_generate(&w, at("boot.keys"), ctx, sk, &keys, spec, 4, NULL);
+    if (!why) why = ck_writer_close(&w, 1);
+    CHECKF(!why, "generate: %s", why);
+    void *bytes;
+    size_t len;
+    CHECK(!ck_file_slurp(&bytes, &len, at("boot.keys")) && !ck_file_parse(&f, bytes, len, CK_KIND_EVAL));
+    why = ck_evk_load(&evk, ctx, &f);
+    CHECKF(!why, "load: %s", why);
+    CHECK(!ck_evk_covers(evk, spec, 4) && ck_evk_find(evk, CK_KEY_TO_SPARSE, 0) && !ck_evk_find(evk, CK_KEY_TO_SPARSE, 1));
+    ck_evk_free(evk);
+    for (uint32_t i = 0; i < f.nsections; i++) {
+        uint32_t level = 1, np = 2;
+        if (f.section[i].a != CK_KEY_TO_SPARSE) continue;
+        uint8_t *head = (uint8_t *)bytes + (f.section[i].data - (uint8_t *)bytes), *entry = (uint8_t *)bytes + 128 + 32ul * i;
+        for (int k = 0; k < 2; k++) {
+            memcpy(head + (k ? 12 : 4), k ? &np : &level, 4);
+            memcpy(entry + 12, k ? &(uint32_t){0} : &level, 4);
+            reseal(bytes, len, NULL);
+            ck_file_close(&f);
+            CHECK(!ck_file_parse(&f, bytes, len, CK_KIND_EVAL));
+            why = ck_evk_load(&evk, ctx, &f);
+            CHECKF(why && (k || strstr(why, "sparse")), "a sparse key above level 0: %s", why ? why : "taken");
+            memcpy(head + 4, &(uint32_t){0}, 4);
+        }
+    }
+    ck_file_close(&f);
+    free(bytes);
+    ck_secret_free(sk);
+    ck_context_free(ctx);
+}
+
 static void write_seeds(const char *to)
 {
     static const char *const pair[][2] = {{"x.ct", "ciphertext/in.ct"}, {"y.ct", "ciphertext/out.ct"},
@@ -274,6 +318,7 @@ int main(int argc, char **argv)
     expect(0, "", "client keygen --keys %k2 --quiet");
     mistakes();
     if (argc == 3 && !strcmp(argv[1], "--seeds")) write_seeds(argv[2]);
+    sparse_keys();
     starve("client keygen --keys %k2 --force");
     starve("client encrypt --keys %k --input a=%a.npy --input b=%b.npy --output %e.ct");
     starve("server run --keys %k/eval.keys --input %x.ct --output %e.ct --weights %weights.bin --threads 1");
