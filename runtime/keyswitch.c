@@ -48,8 +48,8 @@ static bool own_limb(const struct ck_gadget *g, uint32_t ell, uint32_t digit, ui
     return j < ell && j / g->alpha == digit;
 }
 
-// The conversions of ModUp of the polynomial a, or a b if b is given: all limbs of the digits (in QP, at digit[i]) but those that
-// a digit owns, in coefficient form.
+// The conversions of ModUp of the polynomial a, or a b if b is given: all limbs of the digits (in QP, at digit[i]) but
+// those that a digit owns, in coefficient form; of a product the digits' own limbs as well, in evaluation form.
 static void extend(uint64_t *const *digit, const struct ck_context *ctx, const struct ck_gadget *g, const uint64_t *a,
                    const uint64_t *b, uint32_t level, uint64_t *coeff)
 {
@@ -57,8 +57,13 @@ static void extend(uint64_t *const *digit, const struct ck_context *ctx, const s
     const size_t n = ctx->n;
     CK_PARALLEL(ctx->threads)
     for (uint32_t j = 0; j < ell; j++) {
-        if (b) ctx->k->mul(coeff + j * n, a + j * n, b + j * n, n, &ctx->mod[j]);
-        else memcpy(coeff + j * n, a + j * n, n * sizeof *a);
+        const uint64_t *from = a + j * n;
+        if (b) {
+            uint64_t *own = digit[j / g->alpha] + j * n;
+            ctx->k->mul(own, a + j * n, b + j * n, n, &ctx->mod[j]);
+            from = own;
+        }
+        memcpy(coeff + j * n, from, n * sizeof *a);
         ctx->k->intt(coeff + j * n, ctx->ntt[j]);
     }
     CK_PARALLEL(ctx->threads)
@@ -158,9 +163,13 @@ static void raise_limb(uint64_t *acc0, uint64_t *acc1, const struct ck_context *
     if (!in->y[0]) return;
     k->mul(tmp, in->x[0] + at, in->y[0] + at, n, mod);
     k->muladdc(acc0, tmp, &g->p[j], n, mod);
-    k->mul(tmp, in->x[0] + at, in->y[1] + at, n, mod);
-    if (in->x[0] == in->y[0]) k->add(tmp, tmp, tmp, n, mod);
-    else k->muladd(tmp, in->x[1] + at, in->y[0] + at, n, mod);
+    if (in->x[0] == in->y[0]) {
+        k->mul(tmp, in->x[0] + at, in->y[1] + at, n, mod);
+        k->add(tmp, tmp, tmp, n, mod);
+    } else {
+        const uint64_t *const x[] = {in->x[0] + at, in->x[1] + at}, *const y[] = {in->y[1] + at, in->y[0] + at};
+        k->inner(tmp, x, y, 2, n, mod);
+    }
     k->muladdc(acc1, tmp, &g->p[j], n, mod);
 }
 
@@ -189,8 +198,7 @@ enum ck_err ck_switch(uint64_t *acc, const struct ck_context *ctx, const struct 
             uint64_t *limb = place[i] + j * n;
             digit[i] = limb;
             if (!own_limb(g, ell, i, j)) ctx->k->ntt(limb, ctx->ntt[prime]);
-            else if (b) ctx->k->mul(limb, a + j * n, b + j * n, n, &ctx->mod[j]);
-            else digit[i] = a + j * n;
+            else if (!b) digit[i] = a + j * n;
         }
         bad += !inner_limb(acc0, acc1, ctx, g, key, digit, j, ell,
                            tmp + (size_t)ck_thread_index() * tile_words(ctx, g));
