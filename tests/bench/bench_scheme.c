@@ -175,7 +175,7 @@ void bench_scheme(bench_row_fn emit, void *arg)
         const double ntt = median(do_ntt, &s, RUNS) / s.ctx->nprimes;
         row(emit, arg, &s, "ntt (in a row of primes)", ntt, ntt);
         row(emit, arg, &s, "key switch", median(do_switch, &s, RUNS), ntt);
-        row(emit, arg, &s, "rotation", median(do_rotate, &s, RUNS), ntt);
+        row(emit, arg, &s, "key switch (rotation)", median(do_rotate, &s, RUNS), ntt);
         row(emit, arg, &s, "multiply, relinearise, rescale", median(do_mul, &s, RUNS), ntt);
         row(emit, arg, &s, "rescale", median(do_rescale, &s, RUNS), ntt);
         row(emit, arg, &s, "16 rotations, separate", median(do_separate, &s, 3), ntt);
