@@ -21,5 +21,9 @@ enum pass_res pass_calibrate(struct pass_ctx *ctx, struct ir_module *m)
                            "--calib inputs.npy with typical inputs of the model", ir_get_string(i->attrs, "fn", "function"));
                 return PASS_FAIL;
             }
+    if (!range_measured(m, opt))
+        diag_warn(m->name, "the ranges of values are guessed from generated inputs in %g..%g, and precision is relative to them: pass "
+                  "--calib FILE with typical inputs, or compare with `tacet simulate`",
+                  opt->input_lo < opt->input_hi ? opt->input_lo : -1, opt->input_lo < opt->input_hi ? opt->input_hi : 1);
     return range_measure(ctx, m, range_rows(m, opt, budget)) == 0 ? PASS_CHANGED : PASS_FAIL;
 }

@@ -50,26 +50,27 @@ static uint16_t index_of(const int32_t *list, uint32_t count, int32_t v)
     return i;
 }
 
-// Encodes v (n complex values) at `scale` as 2n integers of 32 bits and a shift at `to`.
-static enum ck_err encode(int32_t *to, struct ck_pt_ref *ref, const struct ck_context *ctx, const double complex *v, double scale,
+// Encodes v (n complex values) at `scale` as 2n integers of 64 bits and a shift at `to`. Twiddles have few large coefficients, so that
+// 32 bits would leave an error of 2^-24 relative to a diagonal and cost the bootstrap two bits.
+static enum ck_err encode(int64_t *to, struct ck_pt_ref *ref, const struct ck_context *ctx, const double complex *v, double scale,
                           double *coeff)
 {
     const size_t count = (size_t)2 << ctx->par.log_slots;
     ck_embed(coeff, ctx, (const double *)v, scale);
     double top = 1;
     for (size_t i = 0; i < count; i++) top = fmax(top, fabs(coeff[i]));
-    int shift = ilogb(top) + 1 - 30;
+    int shift = ilogb(top) + 1 - 58;
     if (shift < 0) shift = 0;
-    if (shift > 60) return CK_ESCALE;
-    for (size_t i = 0; i < count; i++) to[i] = (int32_t)rint(ldexp(coeff[i], -shift));
+    if (shift > 30) return CK_ESCALE;
+    for (size_t i = 0; i < count; i++) to[i] = (int64_t)rint(ldexp(coeff[i], -shift));
     ref->shift = (uint32_t)shift;
-    ref->width = 4;
+    ref->width = sizeof *to;
     return CK_OK;
 }
 
 // The map of one factor at `level`, from in_scale to out_scale; its plaintexts go to *at (counted from base).
 static enum ck_err make_map(struct boot_map *map, const struct ck_context *ctx, const struct ck_diags *d, uint32_t level, double in_scale,
-                            double out_scale, int32_t *base, size_t *at)
+                            double out_scale, int64_t *base, size_t *at)
 {
     const uint32_t n = d->n, mask = n - 1;
     const size_t count = (size_t)2 * n;
@@ -90,7 +91,7 @@ static enum ck_err make_map(struct boot_map *map, const struct ck_context *ctx, 
             struct ck_lin_term *t = &map->term[lin->nterm++];
             t->giant = (uint16_t)g;
             t->baby = b;
-            t->pt.offset = *at * sizeof(int32_t);
+            t->pt.offset = *at * sizeof *base;
             err = encode(base + *at, &t->pt, ctx, turned, scale, coeff);
             *at += count;
         }
@@ -115,7 +116,7 @@ static bool shape_ok(const struct ck_context *ctx, const struct ck_boot_shape *s
 }
 
 // Builds the maps of one direction.
-static enum ck_err make_maps(struct ck_boot *boot, struct boot_map *map, bool stc, int32_t *base, size_t *at)
+static enum ck_err make_maps(struct ck_boot *boot, struct boot_map *map, bool stc, int64_t *base, size_t *at)
 {
     const struct ck_context *ctx = boot->ctx;
     const struct ck_boot_shape *s = &boot->shape;
@@ -146,7 +147,7 @@ enum ck_err ck_boot_new(struct ck_boot **out, const struct ck_context *ctx, cons
     size_t diagonals = 0, at = 0;
     for (uint32_t i = 0; i < shape->nstc; i++) diagonals += (size_t)2 << shape->stc_radix[i];
     for (uint32_t i = 0; i < shape->ncts; i++) diagonals += (size_t)2 << shape->cts_radix[i];
-    boot->bytes = (diagonals << (ctx->par.log_slots + 1)) * sizeof(int32_t);
+    boot->bytes = (diagonals << (ctx->par.log_slots + 1)) * sizeof *boot->pt;
     boot->pt = ck_mem_alloc(boot->bytes);
     enum ck_err err = boot->pt ? ck_mod_fit(boot->coeff, shape->degree, shape->doublings, shape->range, shape->ratio) : CK_ENOMEM;
     if (!err) err = make_maps(boot, boot->stc, true, boot->pt, &at);

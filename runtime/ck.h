@@ -145,7 +145,7 @@ enum ck_err ck_rotate(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a
 struct ck_pt_ref {
     uint64_t offset;        // bytes into the weights data
     uint32_t shift;
-    uint32_t width;         // bytes a coefficient: 2 or 4
+    uint32_t width;         // bytes a coefficient: 2, 4 or 8 (below 2^59)
 };
 
 /* out[o] = sum over giant steps g of rot_g( sum over (i, baby b) of pt * rot_b(in[i]) ), then for each fold amount f

@@ -5,11 +5,12 @@
 
 #include "internal.h"
 
-/* A checked reference into the weights: one of c16, c32 points at 2n coefficients (borrowed), value = coefficient
+/* A checked reference into the weights: one of c16, c32, c64 points at 2n coefficients (borrowed), value = coefficient
  * 2^shift. */
 struct ck_plain {
     const int16_t *c16;
     const int32_t *c32;
+    const int64_t *c64;     // each below 2^59
     uint32_t shift;
 };
 /* CK_EMATCH without weights; CK_EFORMAT if the reference leaves the data, is unaligned or has another width. */

@@ -63,6 +63,7 @@ expect 0 'vec\.linear' opt "$tmp/b.ir"
 expect 1 'no pass "nothing"' opt "$tmp/b.ir" --passes nothing
 expect 1 'dialect' opt "$tmp/b.ir" --passes affine
 expect 0 'fold +' opt --list
+expect 0 'guessed' compile $model -o "$tmp/g" --no-build -q
 expect 0 'after fold' compile $model --stop-after affine --dump-after fold -q
 
 # the same input and options give the same bytes
