@@ -153,7 +153,8 @@ void gauge_apply(struct ir_module *m, struct gauge_site *site, const struct gaug
     for (uint32_t k = 0; k < sites; k++) {
         bool homogeneous = actspec_homogeneous(ir_get_string(site[k].act->attrs, "fn", ""));
         double mid = homogeneous ? 0 : (range[k].lo + range[k].hi) / 2;
-        double half = margin * fmax(fmax(range[k].hi - mid, mid - range[k].lo), 1e-6);
+        // Not below a share of its middle: a value that the data leaves constant must not have its noise blown up.
+        double half = margin * fmax(fmax(range[k].hi - mid, mid - range[k].lo), fmax(fabs(mid) * 0x1p-6, 1e-6));
         site[k].mid = mid;
         site[k].half = half;
         site[k].gain = 1;

@@ -133,7 +133,7 @@ static void apply(const struct search *s, const struct ck_params *par, const str
 }
 
 /* Bits of the worst output's root mean square error, times six, below its range, when the program runs on a few inputs with the
- * simulator's noise; -1 after diag_error. The module has parameters and scales. */
+ * simulator's noise (negative where noise drowns the result); NAN after diag_error. The module has parameters and scales. */
 static double simulated_precision(struct search *s)
 {
     double **in, **plain, **noisy, worst = 99;
@@ -144,9 +144,9 @@ static double simulated_precision(struct search *s)
         struct ir_noise noise = {.seed = (uint64_t)row + 1};
         struct ir_run quiet = {0}, loud = {.noise = &noise};
         int64_t from = range_measured(s->m, s->opt) ? row % s->opt->ncalib : row + 2;
-        if (range_inputs(in, s->m, s->opt, from, s->scratch) != 0) return -1;
-        if (ir_interp(s->m, (const double *const *)in, plain, &quiet) != 0) return -1;
-        if (ir_interp(s->m, (const double *const *)in, noisy, &loud) != 0) return -1;
+        if (range_inputs(in, s->m, s->opt, from, s->scratch) != 0) return NAN;
+        if (ir_interp(s->m, (const double *const *)in, plain, &quiet) != 0) return NAN;
+        if (ir_interp(s->m, (const double *const *)in, noisy, &loud) != 0) return NAN;
         for (uint32_t k = 0; k < s->m->noutputs; k++)
             for (int64_t e = 0, n = ir_type_numel(&s->m->outputs[k]->type); e < n; e++, points[k]++)
                 square[k] += (noisy[k][e] - plain[k][e]) * (noisy[k][e] - plain[k][e]);
@@ -233,7 +233,7 @@ enum pass_res pass_params(struct pass_ctx *ctx, struct ir_module *m)
     if (found) {
         apply(&s, &par, &best);
         double real = simulated_precision(&s);
-        if (real < 0) return PASS_FAIL;
+        if (isnan(real)) return PASS_FAIL;
         s.gain = fmin(fmax(real - best.precision, 0), 10);
         s.want = want - s.gain;
         found = search_rings(&s, &best, &par, lo, hi);
