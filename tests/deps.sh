@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what the build and the tests need, from Debian's packages; says nothing when all is there.
 set -eu
-want="gcc clang meson ninja-build pkgconf protobuf-c-compiler libprotobuf-c-dev libonnx-dev libssl-dev libmpfr-dev libgmp-dev
+want="gcc clang meson ninja-build pkgconf protobuf-c-compiler libprotobuf-c-dev libonnx-dev libonnx-testdata libssl-dev libmpfr-dev libgmp-dev
 zlib1g-dev libomp-dev libclang-rt-14-dev python3-numpy time"
 [ "${TACET_DEPS_EXTRA:-}" ] && want="$want $TACET_DEPS_EXTRA"
 missing=
