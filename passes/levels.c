@@ -7,7 +7,7 @@
 // (value, level). Costs: linear 1, mul 1, mulc 1, poly ceil(log2(degree+1)), the rest 0.
 //
 // Products also fix their own scale (s1 s2 / q). Where a sum joins a product with something whose scale is fixed differently
-// (products at different levels, or a product of its own operands as in x + x^2), no choice of scales makes the sum exact;
+// (products at different levels, or a product whose operands depend on the sum's own scale as in x + x^2), no choice of scales makes the sum exact;
 // the product then gets a multiplication by 1 (one level), which lands on any scale. See scales.c.
 #include "pass.h"
 #include "cheb.h"
@@ -68,6 +68,25 @@ static void split(struct state *s, struct ir_inst *mul)
             if (keeps_scale(u->op) && u->args[a] == mul) u->args[a] = one;
 }
 
+/* Does the scale of class r follow from itself: products in r read classes whose products read ... r? */
+static bool depends_on_itself(struct state *s, struct arena *scratch, uint32_t r)
+{
+    bool *reached = ARENA_ARRAY(scratch, bool, s->count), more = true;
+    for (bool first = true; more && !reached[r]; first = false) {
+        more = false;
+        for (const struct ir_inst *i = s->m->first; i; i = i->next) {
+            uint32_t own = find(s, i->id);
+            if (i->op != IR_VEC_mul || !(first ? own == r : reached[own])) continue;
+            for (uint32_t a = 0; a < 2; a++) {
+                uint32_t from = find(s, i->args[a]->id);
+                more |= !reached[from];
+                reached[from] = true;
+            }
+        }
+    }
+    return reached[r];
+}
+
 /* Finds products whose sum with others cannot be exact and splits them off; true if any was found. */
 static bool split_products(struct state *s, struct arena *scratch)
 {
@@ -90,8 +109,9 @@ static bool split_products(struct state *s, struct arena *scratch)
         uint32_t r = find(s, i->id);
         for (uint32_t a = 0; a < 2; a++) {
             uint32_t ra = find(s, i->args[a]->id);
-            if (ra == r || (muls[r] > 1 && muls[ra])) bad[r] = true;
+            if (muls[r] > 1 && muls[ra]) bad[r] = true;
         }
+        if (mul[r] == i && depends_on_itself(s, scratch, r)) bad[r] = true;
     }
     bool any = false;
     for (struct ir_inst *i = s->m->last, *prev; i; i = prev) {
