@@ -74,12 +74,18 @@ static int check(struct state *s)
     return 0;
 }
 
+/* Axes of a class: those of the type without the batch axis of extent 1 (inner values may lack one: their first axis then counts). */
+static uint32_t axes_of(const struct ir_type *t)
+{
+    bool batch = t->rank > 1 && t->dim[0] == 1;
+    return t->rank == 0 ? 1 : t->rank - batch;
+}
+
 static void shape_of(struct lclass *c, const struct ir_type *t)
 {
-    c->rank = t->rank > 1 ? t->rank - 1 : 1;
+    c->rank = axes_of(t);
     c->dim[0] = 1;
-    for (uint32_t d = 1; d < t->rank; d++) c->dim[d - 1] = t->dim[d];
-    if (t->rank == 1) c->dim[0] = t->dim[0];
+    for (uint32_t d = 0; d < c->rank && t->rank; d++) c->dim[d] = t->dim[t->rank - c->rank + d];
 }
 
 /* Classes in program order; a class takes the shape of its input if it has one, else the shape with most axes. */
@@ -98,7 +104,7 @@ static void make_classes(struct state *s, uint32_t count)
         if (i->op == IR_TENSOR_input) {
             shape_of(c, &i->type);
             c->client = true;
-        } else if (!c->client && (c->rank == 0 || i->type.rank > c->rank + 1)) {
+        } else if (!c->client && (c->rank == 0 || axes_of(&i->type) > c->rank)) {
             shape_of(c, &i->type);
         }
     }
