@@ -157,16 +157,27 @@ static void sparse_key_rule(const struct world *w)
 
 static void full_size(void)
 {
-    struct set s = make_set(16, 14, 2, 3, 15, 8, 8);
+    struct set s = make_set(16, 14, 2, 4, 15, 8, 8);
     printf("log QP %.1f\n", ck_params_logqp(&s.par));
     struct world w;
     if (open_world(&w, &s, 1)) {
         printf("keys %.2f GiB, plaintexts %.2f GiB, level left %u\n", (double)ck_evk_bytes(w.evk) / 0x1p30,
                (double)ck_boot_bytes(w.boot) / 0x1p30, ck_boot_level(w.boot));
         messages(&w, 14, 18);
-        double t = now();
-        ck_bootstrap(w.ev, &w.out, &w.in, &w.tmp, w.boot);
-        printf("one bootstrap: %.3f s\n", now() - t);
+        double part[5];
+        part[0] = now();
+        ck_drop(w.ev, &w.tmp, &w.in, s.shape.nstc);
+        ck_boot_stc(w.ev, &w.out, &w.tmp, w.boot);
+        part[1] = now();
+        ck_boot_modraise(w.ev, &w.tmp, &w.out, w.boot);
+        part[2] = now();
+        ck_boot_cts(w.ev, &w.out, &w.tmp, w.boot);
+        part[3] = now();
+        ck_boot_evalmod(w.ev, &w.tmp, &w.out, w.boot);
+        part[4] = now();
+        printf("one bootstrap: %.3f s; StC %.3f, ModRaise %.3f, CtS %.3f, EvalMod %.3f\n", part[4] - part[0], part[1] - part[0],
+               part[2] - part[1], part[3] - part[2], part[4] - part[3]);
+        fflush(stdout);
         in_a_row(&w, 20, 12);
     }
     close_world(&w);
