@@ -70,6 +70,15 @@ static int write_weights(struct program *p, const char *dir)
     return bad ? -1 : 0;
 }
 
+/* What rounding did to the weights goes into the program's text, where the simulator reads it. */
+static void record_errors(const struct program *p, struct ir_module *m)
+{
+    for (struct ir_inst *i = m->first; i; i = i->next)
+        for (size_t k = 0; k < p->nops; k++)
+            if (p->ops[k].inst == i && i->op == IR_CKKS_linear)
+                ir_set_float(m, ir_inst_attrs(i), "weight_error", p->ops[k].weight_rms);
+}
+
 int codegen_write(struct ir_module *m, const char *dir, const struct codegen_options *opt)
 {
     static const struct { const char *name; emit_fn emit; } files[] = {
@@ -78,7 +87,9 @@ int codegen_write(struct ir_module *m, const char *dir, const struct codegen_opt
     };
     struct arena *a = arena_new();
     struct program p;
-    int bad = program_read(&p, m, a, opt) || ir_save(m, arena_printf(a, "%s/program.ir", dir)) || write_weights(&p, dir);
+    int bad = program_read(&p, m, a, opt) || write_weights(&p, dir);
+    if (!bad) record_errors(&p, m);
+    bad = bad || ir_save(m, arena_printf(a, "%s/program.ir", dir));
     if (!bad) program_count(&p);
     for (size_t k = 0; !bad && k < sizeof files / sizeof *files; k++) bad = write_text(&p, dir, files[k].name, files[k].emit);
     arena_free(a);

@@ -35,6 +35,7 @@ struct op {
     size_t nterms;
     struct piece_ref *plain;                // linear: bias; addc: value; one per ciphertext of the result, or NULL
     double weight_error;                    // linear: largest standard deviation of a rounded weight
+    double weight_rms;                      // linear: root mean square over its plaintexts, real part
 };
 
 /* A step is what progress and plan.json show: one operator with the bookkeeping after it. */

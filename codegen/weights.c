@@ -79,6 +79,7 @@ static int put_linear(struct coder *c, struct op *op)
     int precision = p->opt->precision ? p->opt->precision : DEFAULT_PRECISION;
     double max_error = ldexp(largest_weight(&mat), -precision);
     size_t room = 0;
+    double square = 0;
     for (uint32_t o = 0; o < i->type.count; o++) {
         struct arena *scratch = arena_new();
         struct diagonal *d;
@@ -96,12 +97,16 @@ static int put_linear(struct coder *c, struct op *op)
             for (size_t h = 0; h < (two ? 2 : 1) && !bad; h++) {
                 struct lin_term *t = &op->terms[op->nterms++];
                 *t = (struct lin_term){.out = o, .in = d[k + h].in, .giant = d[k + h].giant, .baby = d[k + h].baby};
-                bad = put(c, &t->pt, c->coeff[h], scale, max_error, program_node(i), &op->weight_error);
+                double error = 0;
+                bad = put(c, &t->pt, c->coeff[h], scale, max_error, program_node(i), &error);
+                op->weight_error = fmax(op->weight_error, error);
+                square += error * error;
             }
         }
         arena_free(scratch);
         if (bad) return -1;
     }
+    op->weight_rms = op->nterms ? sqrt(square / (double)op->nterms / 2) : 0;
     const char *bias = ir_get_string(i->attrs, "bias", NULL);
     return bias ? put_bundle(c, op, ir_const_find(p->m, bias), i->type.scale) : 0;
 }

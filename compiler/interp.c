@@ -81,7 +81,7 @@ int ir_interp(struct ir_module *m, const double *const *inputs, double **outputs
             interp_tensor(&in, i, v);
         else
             interp_slots(&in, i, v);
-        if (in.noise && m->dialect == IR_CKKS) noise_add(in.noise, m, i, v);
+        if (in.noise && m->dialect == IR_CKKS) noise_add(in.noise, m, i, i->nargs ? interp_arg(&in, i, 0) : NULL, v);
         if (run && run->observe) run->observe(run->arg, i, v, numel);
         for (uint32_t k = 0; k < i->nargs; k++) {
             uint32_t id = i->args[k]->id;

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Noise model. A polynomial error with independent coefficients of variance v puts an error of variance N v / 2 on the real part of each slot
-// (N unit roots, half of the energy in the real part), divided by the scale.
+// Noise model. A polynomial error with independent coefficients of variance v reaches the real part of a slot with variance n v for vectors
+// of n slots: decoding reads the 2n coefficients of the subring, and half of their energy is real. Divided by the scale squared.
 //
 //   fresh       v = sigma^2 + 1/12                       the sampled error and the rounding of the encoding
-//   rescale     v = (1 + |s|^2) / 12, |s|^2 = 2N/3       rounding of both polynomials, uniform ternary secret
-//   key switch  rescale's v (ModDown rounds the same) + d N sigma^2 (D/P)^2 / 12, D the largest digit product
-//   linear      rescale + per row: key switch of the rotated inputs times the row's squared weights
-//   poly        rescale times (sum |c_k|)^2 (1 + depth): each level rounds once and doubling amplifies by at most 2 per level,
-//               which the coefficients' decay offsets; checked against encrypted runs
+//   rescale     v = (1 + |s|^2) / 12, |s|^2 = 2N/3       rounding of both polynomials, uniform ternary secret: "rounding" below
+//   key switch  rounding + sum over digits of N sigma^2 (D/P)^2 / 12, D the product of a digit's primes
+//   linear      rounding + per row: key switch of the rotated inputs times the row's squared weights + the rounding of the weights times
+//               the inputs' mean square, summed by the folds
+//   poly        rounding of every product of the evaluation, carried to the result (see below)
+//
+// Left out, being far below these: what giant steps and folds add, which the rescale divides by a prime, and the rounding of biases. tests/compiler/t_noise.c compares with the scheme.
 #include "noise.h"
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const double sigma = 3.19;
 
@@ -36,57 +40,147 @@ static double rounding(double n)
 static double keyswitch(const struct ir_module *m, double n, int32_t level)
 {
     const struct ir_attr *q = ir_attr_find(m->attrs, "q"), *p = ir_attr_find(m->attrs, "p");
-    int64_t alpha = ir_get_int(m->attrs, "alpha", 1);
-    double log_p = 0, digit = 0, digits = ceil((level + 1.0) / (double)alpha);
+    int32_t alpha = (int32_t)ir_get_int(m->attrs, "alpha", 1), top = (int32_t)q->ints.n - 1;
+    double log_p = 0, keys = 0;
     for (size_t k = 0; k < p->ints.n; k++) log_p += log2((double)p->ints.v[k]);
-    for (int32_t k = 0; k <= level; k += (int32_t)alpha) {
-        double d = 0;
-        for (int32_t j = k; j <= level && j < k + alpha; j++) d += log2((double)q->ints.v[j]);
-        digit = fmax(digit, d);
+    for (int32_t k = 0; k <= level; k += alpha) {
+        double digit = 0;
+        for (int32_t j = k; j <= level && j <= top && j < k + alpha; j++) digit += log2((double)q->ints.v[j]);
+        keys += exp2(2 * (digit - log_p));
     }
-    return rounding(n) + digits * n * sigma * sigma * exp2(2 * (digit - log_p)) / 12;
+    return rounding(n) + keys * n * sigma * sigma / 12;
 }
 
-static double sum_abs(const struct ir_module *m, const char *name)
+// A series by Paterson-Stockmeyer (runtime/poly.c), variances in units of one rounding, averaged over arguments in [-1,1] where T_k^2
+// averages 1/2. T_k = 2 T_a T_b - T_{a-b} makes one product, T_2a = 2 T_a^2 - 1 too.
+enum { MAX_TERMS = 4096 };
+
+struct series {
+    double basis[MAX_TERMS];    // variance of T_k
+    int64_t m;                  // sums run over k < m
+    double own, result;         // one rounding at the scale of the argument, of the result
+};
+
+static void series_basis(struct series *s, int64_t terms)
 {
-    const struct ir_const *c = ir_const_find(m, name);
-    double s = 0;
-    for (int64_t k = 0, n = c ? ir_const_numel(c) : 0; k < n; k++) s += fabs(ir_const_at(c, k));
-    return s;
+    s->basis[0] = s->basis[1] = 0;
+    for (int64_t k = 2; k < terms; k++) {
+        int64_t a = 1;
+        while (2 * a < k) a *= 2;       // the largest power of two below k
+        int64_t b = k - a;
+        s->basis[k] = s->own + (a == b ? 8 * s->basis[a] : 2 * (s->basis[a] + s->basis[b]) + s->basis[a - b]);
+    }
 }
 
-void noise_add(const struct ir_noise *noise, const struct ir_module *m, const struct ir_inst *i, double *value)
+// c = q T_h + r in place: r in c[0, h), q in c[h, terms).
+static double series_error(const struct series *s, double *c, int64_t terms)
+{
+    int64_t h = 1;
+    double sum = 0, square;
+    while (terms > 1 && c[terms - 1] == 0) terms--;
+    if (terms <= s->m) {
+        for (int64_t k = 1; k < terms; k++) sum += c[k] * c[k] * s->basis[k];
+        return sum;
+    }
+    while (2 * h < terms) h *= 2;
+    square = c[h] * c[h];
+    for (int64_t k = 1; h + k < terms; k++) {
+        c[h - k] -= c[h + k];
+        c[h + k] *= 2;
+        square += c[h + k] * c[h + k] / 2;
+    }
+    if (terms > h + 1) sum = (series_error(s, c + h, terms - h) + s->result) / 2;
+    return sum + square * s->basis[h] + series_error(s, c, h);
+}
+
+// Variance of a slot of the result, the one of the argument not counted; `own` and `result` as in struct series.
+static double poly_error(const struct ir_module *m, const struct ir_inst *i, double own, double result)
+{
+    const struct ir_const *k = ir_const_find(m, ir_get_string(i->attrs, "coeffs", ""));
+    int64_t terms = k ? ir_const_numel(k) : 0, bits = 0;
+    if (terms < 1 || terms > MAX_TERMS) return 0;
+    struct series *s = malloc(sizeof *s);
+    double *c = malloc((size_t)terms * sizeof *c), v = 0;
+    while (INT64_C(1) << bits < terms) bits++;
+    if (s && c) {
+        s->m = INT64_C(1) << (bits + 1) / 2;
+        s->own = own;
+        s->result = result;
+        series_basis(s, terms > 2 ? terms : 2);
+        for (int64_t t = 0; t < terms; t++) c[t] = ir_const_at(k, t);
+        v = result + series_error(s, c, terms);
+    }
+    free(c);
+    free(s);
+    return v;
+}
+
+// Variance that the rounded weights of a linear map put on each row: every plaintext of its output meets one input vector. Where the
+// weights are not encoded yet, what codegen is content with: 20 bits below the largest.
+static double weights_error(const struct ir_inst *i, const struct ir_csr *a, const double *x)
+{
+    const struct ir_type *in = &i->args[0]->type;
+    int64_t numel = ir_type_numel(in);
+    double square = 0, largest = 0, terms = (double)ir_get_int(i->attrs, "terms", 0) / i->type.count;
+    double weight = ir_get_float(i->attrs, "weight_error", -1);
+    for (int64_t k = 0; k < numel; k++) square += x[k] * x[k];
+    if (weight < 0) {
+        for (int64_t k = 0; k < a->ptr[a->rows]; k++) largest = fmax(largest, fabs(a->val[k]));
+        weight = largest * 0x1p-20 / M_SQRT2;
+    }
+    return weight * weight * terms * square / (double)numel;
+}
+
+// Adds to var the variance of each row of a linear map whose rotated inputs have the variance `rotated`, then folds as the values do.
+static void linear_error(double *var, const struct ir_module *m, const struct ir_inst *i, const double *x, double rotated)
+{
+    struct ir_csr a = ir_csr_find(m, ir_get_string(i->attrs, "mat", ""));
+    double weights = weights_error(i, &a, x);
+    const struct ir_attr *fold = ir_attr_find(i->attrs, "fold"), *baby = ir_attr_find(i->attrs, "baby");
+    int64_t n = i->type.n, mask = n - 1;
+    bool turns = !baby;
+    for (size_t k = 0; baby && k < baby->ints.n; k++) turns |= (baby->ints.v[k] & mask) != 0;
+    if (!turns) rotated = 0;
+    for (int64_t r = 0; r < a.rows; r++) {
+        double square = 0;
+        for (int64_t k = a.ptr[r]; k < a.ptr[r + 1]; k++) square += a.val[k] * a.val[k];
+        var[r] += rotated * square + weights;
+    }
+    double *before = malloc((size_t)n * sizeof *before);
+    for (size_t f = 0; before && fold && f < fold->ints.n; f++)
+        for (int64_t base = 0; base < a.rows; base += n) {
+            memcpy(before, var + base, (size_t)n * sizeof *before);
+            for (int64_t k = 0; k < n; k++) var[base + k] += before[(k + fold->ints.v[f]) & mask];
+        }
+    free(before);
+}
+
+void noise_add(const struct ir_noise *noise, const struct ir_module *m, const struct ir_inst *i, const double *operand,
+               double *value)
 {
     const struct ir_attr *q = ir_attr_find(m->attrs, "q");
-    double scale = i->type.scale;
-    if (!q || !ir_attr_find(m->attrs, "p") || !(scale > 0)) return;
-    double n = exp2((double)ir_get_int(m->attrs, "logn", 10)), v = 0, in_scale = i->nargs ? i->args[0]->type.scale : 0;
+    double scale = i->type.scale, in_scale = i->nargs ? i->args[0]->type.scale : 1;
+    if (!q || !ir_attr_find(m->attrs, "p") || !(scale > 0) || !(in_scale > 0)) return;
+    double n = exp2((double)ir_get_int(m->attrs, "logn", 10)), slots = i->type.n, v;
     int64_t numel = ir_type_numel(&i->type);
     uint64_t state = noise->seed ^ ((uint64_t)(i->id + 1) << 32);
-    struct ir_csr a = {0};
-    double rotated = 0;     // variance of a rotated input's slot, before its weight
+    double own = rounding(n) * slots / (in_scale * in_scale), result = rounding(n) * slots / (scale * scale);
+    double *var = NULL;
     switch (i->op) {
-    case IR_CKKS_input: v = sigma * sigma + 1.0 / 12; break;
+    case IR_CKKS_input: v = (sigma * sigma + 1.0 / 12) * slots / (scale * scale); break;
     case IR_CKKS_rescale:
-    case IR_CKKS_mulc: v = rounding(n); break;
+    case IR_CKKS_mulc: v = result; break;
     case IR_CKKS_relin:
-    case IR_CKKS_rot: v = keyswitch(m, n, i->type.level); break;
+    case IR_CKKS_rot: v = keyswitch(m, n, i->type.level) * slots / (scale * scale); break;
     case IR_CKKS_linear:
-        a = ir_csr_find(m, ir_get_string(i->attrs, "mat", ""));
-        rotated = keyswitch(m, n, i->args[0]->type.level) * n / 2 / (in_scale * in_scale);
-        v = rounding(n);
+        v = result;
+        if (!(var = calloc((size_t)numel, sizeof *var))) return;
+        linear_error(var, m, i, operand, keyswitch(m, n, i->args[0]->type.level) * slots / (in_scale * in_scale));
         break;
-    case IR_CKKS_poly: {
-        double s = sum_abs(m, ir_get_string(i->attrs, "coeffs", ""));
-        v = rounding(n) * (s * s + 1) * (1 + i->args[0]->type.level - i->type.level);
-        break;
-    }
+    case IR_CKKS_poly: v = poly_error(m, i, own, result); break;
     default: return;
     }
-    double slot = v * n / 2 / (scale * scale);
-    for (int64_t k = 0; k < numel; k++) {
-        double var = slot;
-        for (int64_t j = a.ptr ? a.ptr[k] : 0; a.ptr && j < a.ptr[k + 1]; j++) var += rotated * a.val[j] * a.val[j];
-        value[k] += sqrt(var) * gauss(&state);
-    }
+    double deviation = sqrt(v);
+    for (int64_t k = 0; k < numel; k++) value[k] += (var ? sqrt(v + var[k]) : deviation) * gauss(&state);
+    free(var);
 }

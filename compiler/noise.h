@@ -9,8 +9,10 @@ struct ir_noise {
     uint64_t seed;
 };
 
-/* Adds to `value` (ir_type_numel elements, the exact result of `i` on noisy operands) the error that this one operation makes. The
+/* Adds to `value` (ir_type_numel elements, the exact result of `i` on noisy operands, the first of which is `operand`) the error that
+ * this one operation makes. The
  * module must have its parameters (attributes logn, q, p, alpha) and scales; without them nothing is added. Deterministic in
  * (seed, instruction id). Variances: noise.c. */
-void noise_add(const struct ir_noise *, const struct ir_module *, const struct ir_inst *i, double *value);
+void noise_add(const struct ir_noise *, const struct ir_module *, const struct ir_inst *i, const double *operand,
+               double *value);
 #endif
