@@ -3,6 +3,7 @@
 #include "cmd.h"
 #include "diag.h"
 #include "layout.h"
+#include "noise.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -76,7 +77,13 @@ int samples_interp(struct samples *s, struct arena *arena, struct ir_module *m, 
             in[i] = slots[i];
         }
         for (uint32_t k = 0; !packed && k < s->nout; k++) out[k] = s->out[k] + r * output_numel(m, k);
-        if (ir_interp(m, in, out, run)) return -1;
+        struct ir_run row = run ? *run : (struct ir_run){0};
+        struct ir_noise noise = {0};
+        if (row.noise) {                // another error for every sample
+            noise.seed = row.noise->seed + (uint64_t)r * 0xd1342543de82ef95u;
+            row.noise = &noise;
+        }
+        if (ir_interp(m, in, out, &row)) return -1;
         for (uint32_t k = 0; packed && k < s->nout; k++) {
             struct layout l = layout_of(m->output_attrs[k]);
             layout_unpack(s->out[k] + r * output_numel(m, k), &l, out[k]);

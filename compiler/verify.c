@@ -116,8 +116,10 @@ static const char *check_layout(const struct ir_attr *attrs, const struct ir_typ
         if (d < 1 || d > INT64_C(1) << 31 || (numel *= d) > INT64_C(1) << 31) return "the shape is not one";
     }
     if (shape && shape->ints.n > IR_MAX_RANK) return "the shape has too many axes";
-    if (t->kind == IR_TENSOR || !text) return NULL;
+    if (t->kind == IR_TENSOR) return !shape || numel == ir_type_numel(t) ? NULL : "the shape has another number of elements";
+    if (!text) return NULL;
     if (layout_parse(&l, text)) return "the layout is not one";
+    if (shape && layout_numel(&l) != numel) return "the shape has another number of elements than the layout";
     if (l.n != t->n || layout_count(&l) > t->count) return "the layout does not fit the bundle";
     return NULL;
 }
