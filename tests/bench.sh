@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # `make bench`: this machine's limits, every kernel, the scheme's operations; a table, and build/bench.json.
+# usage: tests/bench.sh BUILD
 set -eu
 cd "$(dirname "$0")/.."
-grep -m1 'model name' /proc/cpuinfo
-"$1"/tests/bench --json build/bench.json
+exec "${1:-build/release}"/tests/bench build/bench.json
