@@ -12,7 +12,7 @@ void arena_reset(struct arena *);                       // empties, keeps the bl
 void *arena_alloc(struct arena *, size_t bytes);        // zeroed, 64-byte aligned when >= 64 bytes, else 16
 void *arena_copy(struct arena *, const void *, size_t bytes);
 char *arena_strdup(struct arena *, const char *);
-char *arena_printf(struct arena *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+char *arena_printf(struct arena *, const char *fmt, ...) __attribute__((format(printf, 2, 3), nonnull(2)));
 
 #define ARENA_NEW(a, T) ((T *)arena_alloc((a), sizeof(T)))
 #define ARENA_ARRAY(a, T, n) ((T *)arena_alloc((a), sizeof(T) * (size_t)(n)))
