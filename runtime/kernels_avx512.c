@@ -82,6 +82,7 @@ static void z_spread(uint64_t *out, uint32_t logn, const uint64_t *in, uint32_t 
 
 void ck_kernels_init_avx512(struct ck_kernels *k)
 {
+    ck_kernels_init_dbl_avx512(k);
     k->add = z_add;
     k->sub = z_sub;
     k->neg = z_neg;

@@ -39,6 +39,9 @@ void ck_spread_c(uint64_t *out, uint32_t logn, const uint64_t *in, uint32_t logm
 
 extern const struct ck_kernels ck_kernels_c;
 /* Override the entries that the instruction set has. The caller has checked the CPU. */
+/* The double-precision kernels of dbl_tmpl.h. */
+void ck_kernels_init_dbl_avx2(struct ck_kernels *);
+void ck_kernels_init_dbl_avx512(struct ck_kernels *);
 void ck_kernels_init_avx2(struct ck_kernels *);
 void ck_kernels_init_avx512(struct ck_kernels *);
 void ck_kernels_init_ifma(struct ck_kernels *);
