@@ -45,9 +45,10 @@ static int parse_value(struct actspec *out, const char *text, size_t len)
 int actspec_find(struct actspec *out, const char *option, const char *node, const char *fn)
 {
     *out = (struct actspec){ACTSPEC_AUTO, 0, {0}};
-    bool by_node = false;
+    enum { NONE, ANY, FUNCTION, NODE } found = NONE;            // what names the node best wins
     for (const char *p = option; p && *p;) {
-        const char *equal = strchr(p, '='), *next;
+        bool any = !strncmp(p, "cheb:", 5) || !strncmp(p, "minimax:", 8) || (!strncmp(p, "auto", 4) && (!p[4] || p[4] == ','));
+        const char *equal = any ? p - 1 : strchr(p, '='), *next;
         if (!equal) return bad(p, strlen(p), "no '='");
         // The value ends before the comma that starts the next "key=".
         const char *end = p + strlen(p);
@@ -58,12 +59,12 @@ int actspec_find(struct actspec *out, const char *option, const char *node, cons
         }
         struct actspec spec;
         if (parse_value(&spec, equal + 1, (size_t)(end - equal - 1)) != 0) return -1;
-        size_t key = (size_t)(equal - p);
-        if (node && strlen(node) == key && strncmp(node, p, key) == 0) {
+        size_t key = any ? 0 : (size_t)(equal - p);
+        int match = any ? ANY : node && strlen(node) == key && !strncmp(node, p, key) ? NODE
+                    : strlen(fn) == key && !strncasecmp(fn, p, key) ? FUNCTION : NONE;
+        if (match && match >= (int)found) {
             *out = spec;
-            by_node = true;
-        } else if (!by_node && strlen(fn) == key && strncasecmp(fn, p, key) == 0) {
-            *out = spec;
+            found = match;
         }
         p = *end ? end + 1 : end;
     }

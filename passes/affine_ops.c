@@ -125,6 +125,26 @@ static void conv(struct arena *a, const struct ir_module *m, const struct ir_ins
     keep_strides(out, i);
 }
 
+/* The map of one sample repeated for every entry of a first axis that is not 1 (inner tensors only: a program's own batch axis is 1). */
+static void per_sample(struct arena *a, const struct ir_inst *i, struct affine *out)
+{
+    int64_t samples = i->type.dim[0], rows = out->mat.rows, cols = out->mat.cols, nnz = sparse_nnz(&out->mat);
+    if (samples == 1) return;
+    struct sparse b;
+    sparse_begin(&b, a, samples * rows, samples * cols, samples * nnz);
+    for (int64_t s = 0; s < samples; s++)
+        for (int64_t r = 0; r < rows; r++) {
+            for (int64_t e = out->mat.ptr[r]; e < out->mat.ptr[r + 1]; e++)
+                sparse_put(&b, s * cols + out->mat.col[e], out->mat.val[e]);
+            sparse_end_row(&b);
+        }
+    out->mat = sparse_finish(&b);
+    double *bias = out->bias ? ARENA_ARRAY(a, double, samples * rows) : NULL;
+    for (int64_t r = 0; bias && r < samples * rows; r++) bias[r] = out->bias[r % rows];
+    out->bias = bias;
+    out->nstrides = 0;
+}
+
 static void avgpool(struct arena *a, const struct ir_inst *i, struct affine *out)
 {
     int64_t kernel[MAX_SPATIAL], include = ir_get_int(i->attrs, "count_include_pad", 0);
@@ -366,10 +386,10 @@ bool affine_of(struct arena *a, const struct ir_module *m, const struct ir_inst 
 {
     memset(out, 0, sizeof *out);
     switch (i->op) {
-    case IR_TENSOR_conv: conv(a, m, i, out); return true;
+    case IR_TENSOR_conv: conv(a, m, i, out); per_sample(a, i, out); return true;
     case IR_TENSOR_gemm: gemm(a, m, i, out); return true;
     case IR_TENSOR_batchnorm: batchnorm(a, m, i, out); return true;
-    case IR_TENSOR_avgpool: avgpool(a, i, out); return true;
+    case IR_TENSOR_avgpool: avgpool(a, i, out); per_sample(a, i, out); return true;
     case IR_TENSOR_reduce: reduce(a, i, out); return true;
     case IR_TENSOR_addc:
     case IR_TENSOR_mulc: constant(a, m, i, out); return true;

@@ -151,8 +151,9 @@ int range_measure(struct pass_ctx *ctx, struct ir_module *m, int64_t rows)
             diag_error(ir_op_name(i->op), "a value is not finite on the %s", measured ? "calibration data" : "input range");
             return -1;
         }
-        ir_set_float(m, &i->attrs, "rlo", a);
-        ir_set_float(m, &i->attrs, "rhi", b);
+        // Denormals are no range to scale by.
+        ir_set_float(m, &i->attrs, "rlo", fabs(a) < 1e-30 ? 0 : a);
+        ir_set_float(m, &i->attrs, "rhi", fabs(b) < 1e-30 ? 0 : b);
     }
     return 0;
 }
