@@ -286,10 +286,15 @@ static const char *through_cli(struct arena *a, struct ir_module *m, const struc
         for (size_t i = 0; i < d->nin && !why; i++) {
             if (strcmp(d->in[i].name, name))
                 continue;
+            // some of the converted tests hold uninitialised memory as data
+            for (int64_t e = 0; e < d->input[i]->numel; e++)
+                if (!(fabs(d->input[i]->data[e]) < 1e12))
+                    why = "the test's input data is not sensible";
             struct ck_npy arr = {.type = CK_NPY_F8, .rank = x->type.rank, .data = d->input[i]->data};
             memcpy(arr.dim, x->type.dim, arr.rank * sizeof arr.dim[0]);
             char *path = arena_printf(a, "%s/in%zu.npy", tmp, inputs++);
-            why = ck_npy_write(path, &arr);
+            if (!why)
+                why = ck_npy_write(path, &arr);
             argv[n++] = "--input";
             argv[n++] = arena_printf(a, "%s=%s", name, path);
         }
@@ -431,8 +436,8 @@ static void run_test(struct arena *keep, struct test *t, const char *root)
             if (!why && tacet && t->status != PASS_FOLDED)
                 why = through_cli(a, m, d, bound);
             capture_end(a, t->name);
-            if (why)        // two plain refusals of the compiler are no failures
-                t->status = strstr(why, "computes nothing") || strstr(why, "max pooling has no encrypted form") ? SKIP : FAIL;
+            if (why)        // plain refusals of the compiler and unusable data are no failures
+                t->status = strstr(why, "computes nothing") || strstr(why, "not sensible") || strstr(why, "max pooling has no encrypted form") ? SKIP : FAIL;
             ir_module_free(m);
         }
     }
