@@ -26,7 +26,7 @@ static const double margin = 1.25;          // interval over the calibrated rang
 static const double agreement = 0.995;      // of the rows, same top-1
 static const double tolerance = 0.01;       // of the output range, for outputs without a top-1
 static const int common_degree[] = {3, 5, 7, 11, 15, 23, 31, 47, 63, 95, 127};
-enum { GRID = 2048, SAMPLES = 1 << 18, DEGREES = sizeof common_degree / sizeof *common_degree };
+enum { GRID = 2048, SAMPLES = 1 << 18, GUESSED_ROWS = 64, DEGREES = sizeof common_degree / sizeof *common_degree };
 
 struct site {
     struct gauge_site g;
@@ -53,8 +53,8 @@ struct state {
     int64_t rows, width;        // calibration rows, elements of output 0
     double *ref;                // rows x width: the plain outputs
     double range;               // of them
-    double **out;
-    double *in;
+    double **out, **in;
+    const int64_t *labels;      // NULL unless the rows are calibration data with labels
 };
 
 static double grid_at(int k) { return cos(M_PI * (k + 0.5) / GRID); }
@@ -107,9 +107,8 @@ static void init_sites(struct state *s)
 static int run_row(struct state *s, int64_t row, void (*watch)(void *, const struct ir_inst *, const double *, int64_t))
 {
     struct ir_run run = {.observe = watch, .arg = s};
-    if (range_input(s->in, s->m, s->opt, row) != 0) return -1;
-    const double *in[1] = {s->in};
-    return ir_interp(s->m, in, s->out, &run);
+    if (range_inputs(s->in, s->m, s->opt, row, s->scratch) != 0) return -1;
+    return ir_interp(s->m, (const double *const *)s->in, s->out, &run);
 }
 
 /* Half uniform in the Chebyshev nodes' own density, half the data. */
@@ -223,9 +222,9 @@ static int agrees(struct state *s)
         if (!top1) continue;
         int64_t pa = argmax(a, s->width), pb = argmax(b, s->width);
         differ += pa != pb;
-        if (s->opt->calib_labels) lost += (pa == s->opt->calib_labels[r]) - (pb == s->opt->calib_labels[r]);
+        if (s->labels) lost += (pa == s->labels[r]) - (pb == s->labels[r]);
         // Labels count what is lost at the end, so here only what cannot be made up for is refused.
-        if (differ > (s->opt->calib_labels ? s->rows / 100 : allowed)) return 0;
+        if (differ > (s->labels ? s->rows / 100 : allowed)) return 0;
     }
     return lost <= allowed;
 }
@@ -310,22 +309,19 @@ enum pass_res pass_activations(struct pass_ctx *ctx, struct ir_module *m)
     bool any = false;
     for (const struct ir_inst *i = m->first; i; i = i->next) any |= i->op == IR_TENSOR_act;
     if (!any) return PASS_OK;
-    if (s.opt->ncalib == 0) {
-        diag_error(m->name, "activations are fitted to data: pass --calib inputs.npy with typical inputs of the model");
-        return PASS_FAIL;
-    }
-    if (m->first->next && m->first->next->nargs == 0) {
-        diag_error(m->name, "activations in a network of several inputs: calibration data is for one input");
+    bool measured = range_measured(m, s.opt);
+    if (!measured && !(s.opt->input_lo < s.opt->input_hi)) {
+        diag_error(m->name, "activations are fitted to data: pass --calib inputs.npy with typical inputs of the model (for a network of several "
+                   "inputs: --input-range LO,HI)");
         return PASS_FAIL;
     }
     ir_renumber(m);
-    s.rows = range_rows(m, s.opt, budget);
+    s.rows = measured ? range_rows(m, s.opt, budget) : GUESSED_ROWS;
+    s.labels = measured ? s.opt->calib_labels : NULL;
     init_sites(&s);
     s.width = ir_type_numel(&m->outputs[0]->type);
     s.ref = ARENA_ARRAY(s.scratch, double, s.rows * s.width);
-    s.in = ARENA_ARRAY(s.scratch, double, ir_type_numel(&m->first->type));
-    s.out = ARENA_ARRAY(s.scratch, double *, m->noutputs);
-    for (uint32_t k = 0; k < m->noutputs; k++) s.out[k] = ARENA_ARRAY(s.scratch, double, ir_type_numel(&m->outputs[k]->type));
+    range_buffers(&s.in, &s.out, m, s.scratch);
     if (run_plain(&s) != 0 || prepare(&s) != 0 || replace(&s) != 0 || search(&s) != 0) return PASS_FAIL;
     return PASS_CHANGED;
 }

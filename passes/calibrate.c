@@ -14,11 +14,11 @@ static const double budget = 1.5e9;         // multiply-adds, about two seconds
 enum pass_res pass_calibrate(struct pass_ctx *ctx, struct ir_module *m)
 {
     const struct options *opt = ctx->opt;
-    if (opt->ncalib == 0)
+    if (opt->ncalib == 0 && !(opt->input_lo < opt->input_hi))
         for (struct ir_inst *i = m->first; i; i = i->next)
             if (i->op == IR_TENSOR_act) {
                 diag_error(util_where(ctx->scratch, i), "%s is approximated by a polynomial on the range of its inputs: pass "
-                           "--calib inputs.npy with typical inputs of the model", ir_get_string(i->attrs, "fn", "function"));
+                           "--calib inputs.npy with typical inputs of the model (or --input-range LO,HI)", ir_get_string(i->attrs, "fn", "function"));
                 return PASS_FAIL;
             }
     if (!range_measured(m, opt))

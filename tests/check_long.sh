@@ -11,6 +11,7 @@ run() {
 }
 run "$build"/tests/t_ck_boot long
 run "$build"/tests/t_ck_boot full
+run "$build"/tests/onnx_testdata --tacet "$build"/tacet --simulate
 run sh tests/e2e.sh "$build" models/mlp_square.onnx models/fashion.x.npy 100 1e-3 --calib models/fashion.calib.npy
 run sh tests/e2e.sh "$build" models/cryptonets_square.onnx models/fashion.x.npy 100 1e-3 --calib models/fashion.calib.npy
 run sh tests/e2e.sh "$build" models/lenet5_square.onnx models/fashion.x.npy 20 1e-3 --calib models/fashion.calib.npy

@@ -261,7 +261,7 @@ static const char *activation_of(const struct ir_module *m)
         if (!strcmp(fn, "abs") || !strcmp(fn, "clip") || !strcmp(fn, "hardsigmoid") || !strcmp(fn, "elu") || !strcmp(fn, "hardswish"))
             return "cheb:127";
     }
-    return "cheb:31";
+    return "cheb:63";
 }
 
 /* Compile and run through the command line; NULL, or what went wrong. */
