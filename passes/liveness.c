@@ -9,6 +9,7 @@
 #include "plan.h"
 
 #include "../compiler/diag.h"
+#include <math.h>
 
 struct reg {
     uint32_t count, degree;
@@ -101,6 +102,15 @@ static double scratch_words(const struct ck_params *par, const struct ir_inst *i
     return polys * wide;
 }
 
+/* Says by how much a plan exceeds a budget (bytes, 0: none). */
+static bool over_budget(const char *option, const char *what, double bytes, int64_t budget)
+{
+    if (budget <= 0 || bytes <= (double)budget) return false;
+    diag_error(option, "%s %.0f MiB, more than the %.0f MiB allowed: --logn for a smaller ring, activations of lower degree, or %s %.0fMiB",
+               what, ceil(bytes / 0x1p20), (double)budget / 0x1p20, option, ceil(bytes / 0x1p20));
+    return true;
+}
+
 enum pass_res pass_liveness(struct pass_ctx *ctx, struct ir_module *m)
 {
     struct ck_params par;
@@ -150,5 +160,8 @@ enum pass_res pass_liveness(struct pass_ctx *ctx, struct ir_module *m)
     ir_set_int(m, &m->attrs, "bytes_weights", (int64_t)weights);
     ir_set_int(m, &m->attrs, "bytes_peak", (int64_t)(regs + keys + weights + scratch * limb));
     ir_set_float(m, &m->attrs, "seconds", us * 1e-6);
+    if (over_budget("--key-memory", "the evaluation keys take", keys, ctx->opt->key_memory) ||
+        over_budget("--memory", "the server will need", regs + keys + weights + scratch * limb, ctx->opt->memory))
+        return PASS_FAIL;
     return PASS_CHANGED;
 }

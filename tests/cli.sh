@@ -39,6 +39,8 @@ expect 1 '--key-memory' compile $model -o "$tmp/x" --key-memory lots
 expect 1 '--input-range' compile $model -o "$tmp/x" --input-range 1,0
 expect 1 '--calib' compile $model -o "$tmp/x" --calib nothere.npy
 expect 1 'shape' compile $model -o "$tmp/x" --calib models/fashion.y.npy
+expect 1 'the server will need [0-9]+ MiB' compile $model -o "$tmp/x" --calib models/fashion.calib.npy --memory 10MiB
+expect 1 'the evaluation keys take [0-9]+ MiB' compile $model -o "$tmp/x" --calib models/fashion.calib.npy --key-memory 1MiB
 expect 1 'no pass "nothing"' compile $model -o "$tmp/x" --stop-after nothing
 expect 1 'reads IR text' compile $model -o "$tmp/x" --start-at fold
 expect 1 '--runtime' compile $model -o "$tmp/x" --runtime "$tmp" --no-build
