@@ -17,7 +17,7 @@ struct codegen_options {
     size_t nnodes;
     const char *source;             // the model's file name as comments show it
     const char *version;            // of tacet
-    const char *include, *library;  // runtime headers' folder and libck.a, absolute
+    const char *include, *archive;  // runtime headers' folder and libck.a, absolute
     const char *cc;                 // C compiler
     int precision;                  // bits of the result wanted, 0: the default
     int threads;                    // that the programs use unless told otherwise

@@ -21,7 +21,7 @@ void emit_ninja(FILE *f, const struct codegen_options *opt)
     fprintf(f, "\nruntime_include = ");
     path(f, opt->include);
     fprintf(f, "\nruntime_library = ");
-    path(f, opt->library);
+    path(f, opt->archive);
     fprintf(f, "\ncflags = -std=c17 -O2 -Wall\n\n"
                "rule cc\n  command = $cc $cflags \"-I$runtime_include\" -MMD -MF $out.d -c $in -o $out\n  depfile = $out.d\n"
                "  deps = gcc\n  description = cc $in\n\n"

@@ -112,7 +112,7 @@ static int compile_into(struct compile *c, struct ir_module *m, const char *mode
         .source = base_name(model),
         .version = TACET_VERSION,
         .include = place.include,
-        .library = place.library,
+        .archive = place.archive,
         .cc = c->cc,
         .precision = c->opt.precision,
         .threads = c->opt.threads,

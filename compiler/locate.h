@@ -7,7 +7,7 @@
 
 struct runtime_place {
     const char *include;        // folder that holds ck.h
-    const char *library;        // libck.a
+    const char *archive;        // libck.a
 };
 
 /* In this order: `dir` (option --runtime), the environment variable TACET_RUNTIME, the build tree or the installation that the

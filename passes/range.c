@@ -79,7 +79,8 @@ static int pack(double *out, const struct ir_inst *input, const double *tensor)
     return 0;
 }
 
-int range_input(double *out, const struct ir_module *m, const struct options *opt, int64_t row)
+/* One calibration row as the module's input 0: the row itself for tensors, packed by the layout otherwise. */
+static int range_input(double *out, const struct ir_module *m, const struct options *opt, int64_t row)
 {
     return pack(out, m->first, opt->calib + row * input_numel(m->first));
 }

@@ -12,8 +12,6 @@ int range_measure(struct pass_ctx *, struct ir_module *, int64_t rows);
 /* Calibration rows to run so that about `budget` multiply-adds are spent; all of them if few. */
 int64_t range_rows(const struct ir_module *, const struct options *, double budget);
 
-/* One calibration row as the module's input 0: the row itself for tensors, packed by the layout otherwise. */
-int range_input(double *out, const struct ir_module *, const struct options *, int64_t row);
 /* Is there calibration data that fits this module (one input)? */
 bool range_measured(const struct ir_module *, const struct options *);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Contexts: the parameters checked, the tables of every prime, the Galois order of evaluation points.
 #include "internal.h"
+#include "mod.h"
 #include "thread.h"
 
 #include <math.h>
@@ -22,14 +23,6 @@ bool ck_scale_equal(double a, double b)
     return fabs(a - b) <= ldexp(fmax(fabs(a), fabs(b)), -40);
 }
 
-static uint64_t powmod(uint64_t b, uint64_t e, uint64_t m)
-{
-    uint64_t r = 1;
-    for (b %= m; e; e >>= 1, b = (uint64_t)((unsigned __int128)b * b % m))
-        if (e & 1) r = (uint64_t)((unsigned __int128)r * b % m);
-    return r;
-}
-
 static size_t root_bytes(const struct ck_context *ctx)
 {
     return ((size_t)8 << ctx->par.log_slots) * sizeof(double);
@@ -46,7 +39,7 @@ static void fill_tables(struct ck_context *ctx)
     for (uint32_t l = 1; l < nq; l++)
         for (uint32_t i = 0; i < l; i++) {
             uint64_t q = ctx->par.q[i];
-            ctx->inv[l * nq + i] = ck_shoup_init(powmod(ctx->par.q[l] % q, q - 2, q), &ctx->mod[i]);
+            ctx->inv[l * nq + i] = ck_shoup_init(ck_invmod(ctx->par.q[l] % q, &ctx->mod[i]), &ctx->mod[i]);
         }
 
     // Roots of unity of order 4n: each from its own call of cos and sin, hence accurate to an ulp.

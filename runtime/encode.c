@@ -4,6 +4,7 @@
 // n points into a complex transform of length n, since Y^n = i at all of them; it is done by butterflies over the orbit
 // of 5.
 #include "internal.h"
+#include "mod.h"
 
 #include <math.h>
 #include <string.h>
@@ -113,19 +114,6 @@ enum ck_err ck_encode_coeff(uint64_t *out, const struct ck_context *ctx, const d
     return CK_OK;
 }
 
-static uint64_t mulmod(uint64_t a, uint64_t b, uint64_t q)
-{
-    return (uint64_t)((unsigned __int128)a * b % q);
-}
-
-static uint64_t inverse(uint64_t a, uint64_t q)
-{
-    uint64_t r = 1;
-    for (uint64_t e = q - 2; e; e >>= 1, a = mulmod(a, a, q))
-        if (e & 1) r = mulmod(r, a, q);
-    return r;
-}
-
 static uint64_t to_residue(int64_t x, uint64_t q)
 {
     x %= (int64_t)q;
@@ -139,12 +127,12 @@ void ck_compose(double *out, const struct ck_context *ctx, const uint64_t *poly,
     const uint64_t *q = ctx->par.q;
     uint64_t inv[CK_MAX_Q][CK_MAX_Q];
     for (uint32_t i = 0; i < limbs; i++)
-        for (uint32_t j = 0; j < i; j++) inv[i][j] = inverse(q[j] % q[i], q[i]);
+        for (uint32_t j = 0; j < i; j++) inv[i][j] = ck_invmod(q[j] % q[i], &ctx->mod[i]);
     for (size_t at = 0; at < ctx->n; at += stride) {
         int64_t digit[CK_MAX_Q];
         for (uint32_t i = 0; i < limbs; i++) {
             uint64_t x = poly[i * ctx->n + at];
-            for (uint32_t j = 0; j < i; j++) x = mulmod(x + q[i] - to_residue(digit[j], q[i]), inv[i][j], q[i]);
+            for (uint32_t j = 0; j < i; j++) x = ck_mulmod(x + q[i] - to_residue(digit[j], q[i]), inv[i][j], &ctx->mod[i]);
             digit[i] = x > q[i] / 2 ? (int64_t)x - (int64_t)q[i] : (int64_t)x;
         }
         double sum = 0;

@@ -1,21 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gadget tables: base conversions and constants of one way of cutting polynomials into digits, for every level.
 #include "internal.h"
+#include "mod.h"
 
 #include <string.h>
-
-static uint64_t mulmod(uint64_t a, uint64_t b, uint64_t m)
-{
-    return (uint64_t)((unsigned __int128)a * b % m);
-}
-
-static uint64_t inverse(uint64_t a, uint64_t q)
-{
-    uint64_t r = 1;
-    for (uint64_t e = q - 2; e; e >>= 1, a = mulmod(a, a, q))
-        if (e & 1) r = mulmod(r, a, q);
-    return r;
-}
 
 // Tables of one level; false if out of memory.
 static bool level_init(struct ck_gadget *g, const struct ck_context *ctx, uint32_t level)
@@ -38,8 +26,8 @@ static bool level_init(struct ck_gadget *g, const struct ck_context *ctx, uint32
     memcpy(from + 1, p, g->np * sizeof *p);
     g->down_rescale[level] = ck_conv_new(from, g->np + 1, q, level);
     for (uint32_t i = 0; i < level; i++) {
-        uint64_t x = mulmod(g->p[i].w, q[level] % q[i], q[i]);
-        g->pqinv[level * (g->max_level + 1) + i] = ck_shoup_init(inverse(x, q[i]), &ctx->mod[i]);
+        uint64_t x = ck_mulmod(g->p[i].w, q[level] % q[i], &ctx->mod[i]);
+        g->pqinv[level * (g->max_level + 1) + i] = ck_shoup_init(ck_invmod(x, &ctx->mod[i]), &ctx->mod[i]);
     }
     return g->down_rescale[level] != NULL;
 }
@@ -72,9 +60,9 @@ enum ck_err ck_gadget_init(struct ck_gadget *out, const struct ck_context *ctx, 
     bool ok = g.up && g.down && g.down_rescale && g.pqinv;
     for (uint32_t i = 0; i <= max_level; i++) {
         uint64_t q = ctx->par.q[i], x = 1;
-        for (uint32_t j = 0; j < np; j++) x = mulmod(x, ctx->par.p[j] % q, q);
+        for (uint32_t j = 0; j < np; j++) x = ck_mulmod(x, ctx->par.p[j] % q, &ctx->mod[i]);
         g.p[i] = ck_shoup_init(x, &ctx->mod[i]);
-        g.pinv[i] = ck_shoup_init(inverse(x, q), &ctx->mod[i]);
+        g.pinv[i] = ck_shoup_init(ck_invmod(x, &ctx->mod[i]), &ctx->mod[i]);
     }
     for (uint32_t l = 0; ok && l <= max_level; l++) ok = level_init(&g, ctx, l);
     if (!ok) {

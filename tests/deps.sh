@@ -3,8 +3,7 @@
 # Installs what the build and the tests need, from Debian's packages; says nothing when all is there.
 set -eu
 want="gcc clang meson ninja-build pkgconf protobuf-c-compiler libprotobuf-c-dev libonnx-dev libonnx-testdata libssl-dev libmpfr-dev libgmp-dev
-zlib1g-dev libomp-dev libclang-rt-14-dev python3-numpy time"
-[ "${TACET_DEPS_EXTRA:-}" ] && want="$want $TACET_DEPS_EXTRA"
+zlib1g-dev libomp-dev libclang-rt-14-dev"
 missing=
 for p in $want; do
     dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null | grep -qx installed || missing="$missing $p"
