@@ -46,10 +46,23 @@ static enum ck_err linear_chain(struct ck_eval *ev, struct ck_ct *out, const str
     return err;
 }
 
+// A scale is positive and at most `most`, with room for rounding.
+static enum ck_err check_scale(double scale, double most)
+{
+    return scale > 0 && scale <= most * (1 + 0x1p-30) ? CK_OK : CK_ESCALE;
+}
+
+static double scale_after(const struct ck_boot *boot, enum ck_boot_part part, double scale)
+{
+    return ck_boot_part_scale(&boot->ctx->par, &boot->shape, part, scale);
+}
+
 enum ck_err ck_boot_stc(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
 {
-    if (!ck_scale_equal(in->scale, ck_boot_scale(boot))) return CK_ESCALE;
-    return linear_chain(ev, out, in, boot, boot->stc, boot->shape.nstc);
+    CK_TRY(check_scale(in->scale, boot->nominal));
+    CK_TRY(linear_chain(ev, out, in, boot, boot->stc, boot->shape.nstc));
+    out->scale = in->scale;
+    return CK_OK;
 }
 
 // out = in under another secret, at its level.
@@ -116,21 +129,24 @@ enum ck_err ck_boot_modraise(struct ck_eval *ev, struct ck_ct *out, const struct
     const struct ck_boot_shape *s = &boot->shape;
     if (in->level != 0) return CK_ELEVEL;
     if (in->degree != 1) return CK_EDEGREE;
-    if (!ck_scale_equal(in->scale, ck_boot_scale(boot))) return CK_ESCALE;
+    CK_TRY(check_scale(in->scale, boot->nominal));
     if (!out->data || out->logn != ctx->logn || out->max_level < s->top) return CK_ESHAPE;
     CK_TRY(ck_drop(ev, out, in, 0));
     CK_TRY(switch_key(ev, out, CK_KEY_TO_SPARSE));
     CK_TRY(raise(ev, out, s->top));
     CK_TRY(switch_key(ev, out, CK_KEY_FROM_SPARSE));
-    for (uint32_t k = ctx->par.log_slots; k + 1 < ctx->logn; k++) CK_TRY(add_galois(ev, out, boot_trace_galois(ctx, k)));
-    out->scale = ldexp(boot->q0 * s->range, (int)(ctx->logn - 1 - ctx->par.log_slots));     // the trace's factor N/2n is in it
+    for (uint32_t k = ctx->par.log_slots; k + 1 < ctx->logn; k++) CK_TRY(add_galois(ev, out, boot_trace_galois(&ctx->par, k)));
+    out->scale = scale_after(boot, CK_BOOT_MODRAISE, in->scale);
     return CK_OK;
 }
 
 enum ck_err ck_boot_cts(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
 {
+    CK_TRY(check_scale(in->scale, scale_after(boot, CK_BOOT_MODRAISE, boot->nominal)));
     CK_TRY(linear_chain(ev, out, in, boot, boot->cts, boot->shape.ncts));
-    return add_galois(ev, out, ck_galois_conjugate(ev->ctx));
+    CK_TRY(add_galois(ev, out, ck_galois_conjugate(ev->ctx)));
+    out->scale = scale_after(boot, CK_BOOT_CTS, in->scale);
+    return CK_OK;
 }
 
 // ct = 2 ct^2 - 1, one level.
@@ -151,15 +167,25 @@ static enum ck_err double_angle(struct ck_eval *ev, struct ck_ct *ct)
     return err;
 }
 
+// Relative to q_l the slots are (c + q_0 I) / (q_0 range) whatever the message's own scale, which is put back at the end. The series lands
+// where the doublings, each a square divided by its prime, arrive at q_m.
 enum ck_err ck_boot_evalmod(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
 {
     const struct ck_boot_shape *s = &boot->shape;
-    if (in->level != s->top - s->ncts) return CK_ELEVEL;
-    const uint32_t after = in->level - ck_poly_depth(s->degree);
-    const struct ck_poly cosine = {.degree = s->degree, .c = boot->coeff, .out_scale = (double)ev->ctx->par.q[after]};
-    CK_TRY(ck_poly_eval(ev, out, in, &cosine));
+    const uint64_t *q = ev->ctx->par.q;
+    const uint32_t l = s->top - s->ncts, m = l - ck_poly_depth(s->degree);
+    if (in->level != l) return CK_ELEVEL;
+    const double most = scale_after(boot, CK_BOOT_CTS, scale_after(boot, CK_BOOT_MODRAISE, boot->nominal));
+    CK_TRY(check_scale(in->scale, most));
+    double start = (double)q[m];
+    for (uint32_t i = s->doublings; i-- > 0;) start = sqrt(start * (double)q[m - i]);
+    const double after = scale_after(boot, CK_BOOT_EVALMOD, in->scale);
+    const struct ck_poly cosine = {.degree = s->degree, .c = boot->coeff, .out_scale = start};
+    struct ck_ct x = *in;       // a view
+    x.scale = (double)q[l];
+    CK_TRY(ck_poly_eval(ev, out, &x, &cosine));
     for (uint32_t i = 0; i < s->doublings; i++) CK_TRY(double_angle(ev, out));
-    out->scale *= 2 * 3.14159265358979323846 * s->ratio;        // sin(2 pi ratio m) / (2 pi ratio) = m
+    out->scale = after;         // sin(2 pi c / q_0) / (2 pi c / q_0) = 1
     return CK_OK;
 }
 
@@ -167,11 +193,11 @@ enum ck_err ck_bootstrap(struct ck_eval *ev, struct ck_ct *out, const struct ck_
 {
     if (!tmp->data || tmp->max_level < boot->shape.top || !out->data || out->max_level < boot->shape.top) return CK_ESHAPE;
     const uint32_t level = boot->shape.nstc;
-    if (ck_scale_equal(in->scale, ck_boot_scale(boot))) {
+    if (check_scale(in->scale, boot->nominal) == CK_OK) {
         CK_TRY(ck_drop(ev, tmp, in, level));
-    } else {        // one level more lands on the scale
+    } else {
         CK_TRY(ck_drop(ev, tmp, in, level + 1));
-        CK_TRY(ck_mul_const(ev, tmp, tmp, 1, ck_boot_scale(boot)));
+        CK_TRY(ck_mul_const(ev, tmp, tmp, 1, boot->nominal));
     }
     CK_TRY(ck_boot_stc(ev, out, tmp, boot));
     CK_TRY(ck_boot_modraise(ev, tmp, out, boot));

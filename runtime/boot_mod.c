@@ -30,7 +30,7 @@ static void least_squares(long double *V, long double *f, uint32_t rows, uint32_
 
 enum ck_err ck_mod_fit(double *c, uint32_t degree, uint32_t r, uint32_t K, double eps)
 {
-    if (degree > CK_MOD_MAX_DEGREE || K < 2 || K > 64 || !(eps > 0 && eps <= 0.25)) return CK_EPARAM;
+    if (degree > CK_BOOT_MAX_DEGREE || K < 2 || K > 64 || !(eps > 0 && eps <= 0.25)) return CK_EPARAM;
     uint32_t cols = degree + 1, rows = (2 * K - 1) * OFFSETS;
     if (cols > rows) return CK_EPARAM;
     long double *V = malloc(sizeof *V * rows * cols), *f = malloc(sizeof *f * rows);

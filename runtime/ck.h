@@ -185,12 +185,12 @@ struct ck_poly {
     const double *c;        // degree+1 Chebyshev coefficients
     double out_scale;
 };
-uint32_t ck_poly_depth(uint32_t degree);        // ceil(log2(degree+1))
 /* shape   in of degree 1; degree of the series at most 1023
  * errors  CK_ELEVEL if l < depth; CK_EKEY without a relinearisation key for l; CK_ERANGE for coefficients that are
  *         not finite or a degree above 1023; CK_ESCALE; CK_ENOMEM
  * source  [PS73] Paterson-Stockmeyer, [BMTH21] exact scales */
 enum ck_err ck_poly_eval(struct ck_eval *, struct ck_ct *out, const struct ck_ct *in, const struct ck_poly *);
 
+#include "boot.h"
 #include "model.h"
 #endif

@@ -152,3 +152,10 @@ void ck_params_gadget(const struct ck_params *par, uint32_t limbs, uint32_t *alp
         break;
     }
 }
+
+uint32_t ck_poly_depth(uint32_t degree)
+{
+    uint32_t d = 0;
+    while (((uint64_t)1 << d) < (uint64_t)degree + 1) d++;
+    return d;
+}

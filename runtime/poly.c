@@ -25,13 +25,6 @@ struct series {
     struct ck_ct t[MAX_DEGREE + 1];     // views; data is NULL until computed
 };
 
-uint32_t ck_poly_depth(uint32_t degree)
-{
-    uint32_t d = 0;
-    while (((uint64_t)1 << d) < (uint64_t)degree + 1) d++;
-    return d;
-}
-
 static uint32_t floor_log2(uint32_t x)
 {
     return 31 - (uint32_t)__builtin_clz(x);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bootstrapping on test rings (marked insecure): precision against the plain slots for full and sparse packing, edge messages, many in a
 // row, thread counts, and the rule on keys under the sparse secret. `t_boot full` runs the 128-bit set at N = 2^16.
-#include "boot.h"
+#include "boot_impl.h"
 #include "fixture.h"
-#include "internal.h"
 
 #include <string.h>
 #include <time.h>
@@ -57,7 +56,7 @@ static int open_world(struct world *w, const struct set *s, int threads)
     enum ck_err e = ck_context_new(&w->ctx, &s->par, threads);
     if (!e) e = ck_secret_new(&w->sk, w->ctx);
     if (!e) e = ck_boot_new(&w->boot, w->ctx, &s->shape);
-    if (!e) e = ck_boot_keys(w->boot, &spec, &count);
+    if (!e) e = ck_boot_keys(w->ctx, &s->shape, &spec, &count);
     if (!e) e = ck_evk_new_galois(&w->evk, w->ctx, w->sk, spec, count);
     if (!e) e = ck_eval_new(&w->ev, w->ctx, w->evk, NULL);
     if (!e) e = ck_ct_init(&w->in, w->ctx, s->shape.top, 1);
@@ -139,6 +138,106 @@ static void no_failures(struct world *w, int count)
     CHECKF(bad == 0, "%d of %d bootstraps failed", bad, count);
 }
 
+// What params.h says of the shape is what ck_boot_new, ck_evk and the evaluator made of it.
+static void data_agrees(const struct world *w, const struct set *s)
+{
+    CHECK(ck_boot_check(&s->par, &s->shape) == NULL);
+    CHECK(ck_boot_level(w->boot) == s->shape.top - ck_boot_depth(&s->shape));
+    CHECK(ck_boot_key_bytes(&s->par, &s->shape) == (double)ck_evk_bytes(w->evk));
+    CHECK(ck_boot_plain_bytes(&s->par, &s->shape) == (double)ck_boot_bytes(w->boot));
+    const double scratch = (double)w->ev->scratch.size * 8 / ck_boot_scratch_bytes(&s->par, &s->shape);
+    CHECKF(scratch > 0.6 && scratch < 1.5, "scratch is %.2f of what was said", scratch);
+    for (enum ck_boot_part part = CK_BOOT_STC; part <= CK_BOOT_CTS; part += CK_BOOT_CTS - CK_BOOT_STC) {
+        struct boot_factor f[CK_BOOT_MAX_FACTORS];
+        const struct boot_map *map = part == CK_BOOT_STC ? w->boot->stc : w->boot->cts;
+        const uint32_t count = boot_factors(f, &s->par, &s->shape, part);
+        uint32_t radix = 0, steps;
+        for (uint32_t i = 0; i < count; i++) {
+            radix += f[i].radix;
+            steps = (1u << s->par.log_slots) >> f[i].log_stride;
+            CHECK(map[i].lin.nterm == f[i].nterm && f[i].nterm == (2u << f[i].radix) - 1 - (steps == 1u << f[i].radix) * (steps - 1));
+        }
+        CHECK(radix == s->par.log_slots);
+    }
+    double sum = 0;
+    for (enum ck_boot_part part = CK_BOOT_STC; part <= CK_BOOT_EVALMOD; part++)
+        sum += ck_cost_boot_part(&ck_cost_default, &s->par, &s->shape, part);
+    CHECK(sum > 0 && fabs(sum / ck_cost_boot(&ck_cost_default, &s->par, &s->shape) - 1) < 1e-12);
+}
+
+// Every key was used and no other is needed: with any one of them missing a bootstrap fails.
+static void no_spare_keys(const struct world *w)
+{
+    struct ck_ct out, tmp;
+    CHECK_OK(ck_ct_init(&out, w->ctx, w->in.max_level, 1));
+    CHECK_OK(ck_ct_init(&tmp, w->ctx, w->in.max_level, 1));
+    for (uint32_t i = 0; i < w->evk->nkey; i++) {
+        struct ck_evk less = *w->evk;
+        struct ck_key *key = malloc(less.nkey * sizeof *key);
+        memcpy(key, less.key, less.nkey * sizeof *key);
+        memmove(key + i, key + i + 1, (less.nkey - i - 1) * sizeof *key);
+        less.key = key;
+        less.nkey--;
+        struct ck_eval *ev;
+        CHECK_OK(ck_eval_new(&ev, w->ctx, &less, NULL));
+        CHECKF(ck_bootstrap(ev, &out, &w->in, &tmp, w->boot) == CK_EKEY, "key %u is not needed", key[i].galois);
+        ck_eval_free(ev);
+        free(key);
+    }
+    ck_ct_clear(&out);
+    ck_ct_clear(&tmp);
+}
+
+// Smaller scales carry larger values; the four scales are those of ck_boot_part_scale.
+static void ranges(struct world *w, const struct set *s, double min)
+{
+    for (double range = 1; range <= 16; range *= 16) {
+        const double scale = ck_boot_scale(w->boot) / range;
+        fixture_values(w->x, w->n, range, 5);
+        CHECK_OK(ck_encrypt(&w->in, w->ctx, w->sk, w->x, s->shape.nstc, scale));
+        CHECK_OK(ck_boot_stc(w->ev, &w->out, &w->in, w->boot));
+        CHECK(w->out.level == 0 && w->out.scale == ck_boot_part_scale(&s->par, &s->shape, CK_BOOT_STC, scale));
+        double want = ck_boot_part_scale(&s->par, &s->shape, CK_BOOT_MODRAISE, w->out.scale);
+        CHECK_OK(ck_boot_modraise(w->ev, &w->tmp, &w->out, w->boot));
+        CHECK(w->tmp.level == s->shape.top && w->tmp.scale == want);
+        want = ck_boot_part_scale(&s->par, &s->shape, CK_BOOT_CTS, want);
+        CHECK_OK(ck_boot_cts(w->ev, &w->out, &w->tmp, w->boot));
+        CHECK(w->out.level == s->shape.top - s->shape.ncts && w->out.scale == want);
+        want = ck_boot_part_scale(&s->par, &s->shape, CK_BOOT_EVALMOD, want);
+        CHECK_OK(ck_boot_evalmod(w->ev, &w->tmp, &w->out, w->boot));
+        CHECK(w->tmp.level == ck_boot_level(w->boot) && w->tmp.scale == want);
+        CHECK_OK(ck_decrypt(w->y, w->ctx, w->sk, &w->tmp));
+        for (size_t i = 0; i < w->n; i++) w->x[i] /= range, w->y[i] /= range;
+        CHECK_PRECISION("range", w->y, w->x, w->n, min, min);
+    }
+    w->in.scale = ck_boot_scale(w->boot) * 1.001;
+    CHECK(ck_boot_stc(w->ev, &w->out, &w->in, w->boot) == CK_ESCALE);
+    w->in.scale = 0;
+    CHECK(ck_boot_stc(w->ev, &w->out, &w->in, w->boot) == CK_ESCALE);
+}
+
+static void shapes(const struct set *set)
+{
+    struct set s = *set;
+    struct ck_boot_shape bad = s.shape;
+    bad.stc_radix[0]++;
+    CHECK(ck_boot_check(&s.par, &bad));
+    bad = s.shape;
+    bad.top = s.par.nq;
+    CHECK(ck_boot_check(&s.par, &bad));
+    bad = s.shape;
+    bad.degree = 0;
+    CHECK(ck_boot_check(&s.par, &bad));
+    for (uint32_t log = 1; log <= 15; log++) {
+        struct ck_boot_shape d;
+        ck_boot_default(&d, log, 12);
+        CHECK(d.top - ck_boot_depth(&d) == 12);
+        s.par.nq = d.top + 1;
+        s.par.log_slots = log;
+        CHECKF(!ck_boot_check(&s.par, &d), "%u: %s", log, ck_boot_check(&s.par, &d));
+    }
+}
+
 static void sparse_key_rule(const struct world *w)
 {
     struct ck_evk *evk = NULL;
@@ -164,6 +263,10 @@ static void full_size(void)
         printf("keys %.2f GiB, plaintexts %.2f GiB, level left %u\n", (double)ck_evk_bytes(w.evk) / 0x1p30,
                (double)ck_boot_bytes(w.boot) / 0x1p30, ck_boot_level(w.boot));
         messages(&w, 14, 18);
+        data_agrees(&w, &s);
+        for (enum ck_boot_part p = CK_BOOT_STC; p <= CK_BOOT_EVALMOD; p++)
+            printf("%.3f ", 1e-6 * ck_cost_boot_part(&ck_cost_default, &s.par, &s.shape, p));
+        printf("s predicted of the parts\n");
         double part[5];
         part[0] = now();
         ck_drop(w.ev, &w.tmp, &w.in, s.shape.nstc);
@@ -193,12 +296,21 @@ int main(int argc, char **argv)
     struct world w;
     if (open_world(&w, &sparse, 1)) {
         messages(&w, 14, 17);
+        data_agrees(&w, &sparse);
+        ranges(&w, &sparse, 13);
+        fixture_values(w.x, w.n, 1, 1);
+        CHECK_OK(ck_encrypt(&w.in, w.ctx, w.sk, w.x, 3, ck_boot_scale(w.boot)));
+        no_spare_keys(&w);
+        shapes(&sparse);
         sparse_key_rule(&w);
         in_a_row(&w, 20, 11);
         no_failures(&w, argc > 1 ? 1000 : 20);
     }
     close_world(&w);
-    if (open_world(&w, &full, 2)) messages(&w, 14, 17);
+    if (open_world(&w, &full, 2)) {
+        messages(&w, 14, 17);
+        data_agrees(&w, &full);
+    }
     close_world(&w);
     return test_done();
 }

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bootstrapping as plain data: the factors' rotations and the keys.
+#ifndef CK_BOOT_SHAPE_H
+#define CK_BOOT_SHAPE_H
+
+#include "internal.h"
+
+#define CK_BOOT_PI 3.14159265358979323846
+
+enum { CK_BOOT_MAX_DEGREE = 127, BOOT_MAX_STEPS = (2 << CK_BOOT_MAX_RADIX), BOOT_MAX_KEYS = 2 * CK_BOOT_MAX_FACTORS * BOOT_MAX_STEPS };
+
+/* One factor of a transform: rotations (giant + baby) of its 2^(radix+1) - 1 diagonals or fewer; all in [0, n), ascending. */
+struct boot_factor {
+    uint32_t level, radix;
+    uint32_t log_stride;        // rotations are multiples of 2^log_stride
+    uint32_t nterm;             // diagonals
+    uint32_t nbaby, ngiant;
+    int32_t baby[BOOT_MAX_STEPS], giant[BOOT_MAX_STEPS];
+};
+/* The factors of CK_BOOT_STC or CK_BOOT_CTS in the order of application; their number. */
+uint32_t boot_factors(struct boot_factor *out, const struct ck_params *, const struct ck_boot_shape *, enum ck_boot_part);
+
+/* The keys of a bootstrap, each at its highest level; their number. list: BOOT_MAX_KEYS. */
+uint32_t boot_key_list(struct ck_galois_spec *list, const struct ck_params *, const struct ck_boot_shape *);
+
+/* Galois element 5^(2^k), k >= log_slots: an automorphism that fixes the subring of the slots. */
+uint32_t boot_trace_galois(const struct ck_params *, uint32_t k);
+#endif
