@@ -62,8 +62,14 @@ void program_count(struct program *p)
         case IR_CKKS_mulc: op->counts.pt_products = op->counts.rescales = count; break;
         case IR_CKKS_rescale: op->counts.rescales = count; break;
         case IR_CKKS_rot: op->counts.rotations = count; break;
+        case IR_CKKS_modraise: op->counts.bootstraps = count; break;
         default: break;
         }
+    }
+    for (size_t k = 0; k < p->nsteps; k++) {
+        struct step *s = &p->steps[k];
+        s->counts = (struct counts){0};
+        for (size_t o = 0; o < s->count; o++) counts_add(&s->counts, &p->ops[s->first + o].counts);
     }
 }
 
@@ -74,6 +80,7 @@ void counts_add(struct counts *to, const struct counts *c)
     to->ct_products += c->ct_products;
     to->additions += c->additions;
     to->rescales += c->rescales;
+    to->bootstraps += c->bootstraps;
     to->us += c->us;
 }
 

@@ -21,7 +21,7 @@ struct lin_term {
 
 /* What an instruction costs, counted over its bundle. */
 struct counts {
-    uint64_t rotations, pt_products, ct_products, additions, rescales;
+    uint64_t rotations, pt_products, ct_products, additions, rescales, bootstraps;
     double us;                              // predicted, one thread
 };
 
@@ -43,6 +43,9 @@ struct step {
     size_t first, count;                    // ops
     const char *node, *what;                // ONNX node; operator
     const struct ir_type *shape;            // of the node's result; NULL: unknown
+    const char *part;                       // linear, activation, bootstrap, other
+    const struct op *result;                // the op that leaves the step's value
+    struct counts counts;
 };
 
 struct key {
@@ -78,7 +81,7 @@ struct program {
 /* program.c: reads a planned module; the module needs parameters, keys and registers. 0, or -1 after diag_error. */
 int program_read(struct program *, struct ir_module *, struct arena *, const struct codegen_options *);
 const char *program_node(const struct ir_inst *);           // the ONNX node's name, or ""
-void program_count(struct program *);                       // counts of every op, once the weights are known
+void program_count(struct program *);                       // counts of every op and step, once the weights are known
 void counts_add(struct counts *to, const struct counts *);
 struct counts program_total(const struct program *);
 

@@ -194,21 +194,18 @@ static void shape_remark(FILE *f, const struct ir_type *t)
 static void emit_step(FILE *f, const struct program *p, size_t k)
 {
     const struct step *s = &p->steps[k];
-    const struct op *first = &p->ops[s->first], *last = first + s->count - 1;
-    struct counts c = {0};
-    for (size_t o = 0; o < s->count; o++) counts_add(&c, &first[o].counts);
+    const struct op *first = &p->ops[s->first];
+    const struct ir_type *t = &s->result->inst->type;
+    struct counts c = s->counts;
     fprintf(f, "\n    // %zu. ", k + 1);
     remark(f, s->node);
     fprintf(f, " (%s)", s->what);
     shape_remark(f, s->shape);
-    fprintf(f, ": %u ciphertext%s, level %d -> %d", last->inst->type.count, last->inst->type.count == 1 ? "" : "s",
-            first->inst->args[0]->type.level, last->inst->type.level);
+    fprintf(f, ": %u ciphertext%s, level %d -> %d", t->count, t->count == 1 ? "" : "s", first->inst->args[0]->type.level, t->level);
     if (c.rotations) fprintf(f, ", %llu rotations", (unsigned long long)c.rotations);
     if (c.pt_products) fprintf(f, ", %llu plaintext products", (unsigned long long)c.pt_products);
     if (c.ct_products) fprintf(f, ", %llu ciphertext products", (unsigned long long)c.ct_products);
-    fprintf(f, "\n    CK_TRY(ck_eval_step(ev, %zu, %zu, ", k, p->nsteps);
-    quoted(f, *s->node ? s->node : s->what);
-    fprintf(f, "));\n");
+    fprintf(f, "\n    CK_TRY(ck_eval_step(ev, %zu));\n", k);
     for (size_t o = 0; o < s->count; o++) {
         const struct ir_inst *i = first[o].inst;
         if (o + 1 < s->count && i->op == IR_CKKS_relin && first[o + 1].inst->op == IR_CKKS_rescale &&
@@ -310,6 +307,22 @@ static void keys(FILE *f, const struct program *p)
     fprintf(f, "};\n");
 }
 
+static void steps(FILE *f, const struct program *p)
+{
+    fprintf(f, "static const struct ck_step steps[] = {     // node, operator, part, register, ciphertexts, level, scale, seconds\n");
+    for (size_t k = 0; k < p->nsteps; k++) {
+        const struct step *s = &p->steps[k];
+        const struct ir_type *t = &s->result->inst->type;
+        fprintf(f, "    {");
+        quoted(f, s->node);
+        fprintf(f, ", ");
+        quoted(f, s->what);
+        fprintf(f, ", \"%s\", %u, %u, %d, %a, %.6g},\n", s->part, s->result->reg, t->degree == 1 ? t->count : 0, t->level, t->scale,
+                s->counts.us / 1e6);
+    }
+    fprintf(f, "};\n");
+}
+
 void emit_model(FILE *f, const struct program *p)
 {
     struct counts c = program_total(p);
@@ -321,6 +334,7 @@ void emit_model(FILE *f, const struct program *p)
     fprintf(f, "    return CK_OK;\n}\n\n");
     keys(f, p);
     ports(f, p);
+    steps(f, p);
     fprintf(f, "\nconst struct ck_model model = {\n    .name = ");
     quoted(f, p->opt->source);
     fprintf(f, ",\n    .fingerprint = {");
@@ -330,6 +344,6 @@ void emit_model(FILE *f, const struct program *p)
     if (p->nkeys) fprintf(f, "    .keys = keys, .nkeys = %zu,\n", p->nkeys);
     fprintf(f, "    .nin = %u, .nout = %u, .nregs = %zu,\n    .in = in, .out = out, .regs = regs, .in_reg = in_reg, .out_reg = out_reg,\n",
             p->nin, p->m->noutputs, p->nregs);
-    fprintf(f, "    .nsteps = %zu, .peak_bytes = %.0f, .seconds = %.6g, .weights_bytes = %llu,\n    .run = run,\n};\n", p->nsteps,
+    fprintf(f, "    .steps = steps, .nsteps = %zu, .peak_bytes = %.0f, .seconds = %.6g, .weights_bytes = %llu,\n    .run = run,\n};\n", p->nsteps,
             p->peak_bytes, c.us / 1e6, (unsigned long long)p->weights_bytes);
 }

@@ -43,29 +43,36 @@ static void port(FILE *f, const struct ir_inst *i, const struct ir_attr *attrs, 
 
 static void numbers(FILE *f, const struct counts *c)
 {
-    fprintf(f, "\"rotations\": %llu, \"plaintext_products\": %llu, \"ciphertext_products\": %llu, \"additions\": %llu, "
-               "\"rescales\": %llu, \"operations\": %llu, \"microseconds\": %.0f",
-            (unsigned long long)c->rotations, (unsigned long long)c->pt_products, (unsigned long long)c->ct_products,
-            (unsigned long long)c->additions, (unsigned long long)c->rescales,
-            (unsigned long long)(c->rotations + c->pt_products + c->ct_products + c->additions), c->us);
+    const struct { const char *name; uint64_t n; } v[] = {
+        {"rotations", c->rotations}, {"plaintext_products", c->pt_products}, {"ciphertext_products", c->ct_products},
+        {"additions", c->additions}, {"rescales", c->rescales},              {"bootstraps", c->bootstraps},
+        {"operations", c->rotations + c->pt_products + c->ct_products + c->additions},
+    };
+    for (size_t k = 0; k < sizeof v / sizeof *v; k++) fprintf(f, "\"%s\": %llu, ", v[k].name, (unsigned long long)v[k].n);
+    fprintf(f, "\"microseconds\": %.0f", c->us);
 }
 
-static void layer(FILE *f, const struct program *p, const struct step *s, bool last)
+/* A value without a layout of its own, such as a series, has its operand's. */
+static const char *layout_of(const struct ir_inst *i)
 {
-    const struct op *first = &p->ops[s->first], *end = first + s->count - 1;
-    struct counts c = {0};
-    for (size_t k = 0; k < s->count; k++) counts_add(&c, &first[k].counts);
+    while (!ir_attr_find(i->attrs, "layout") && i->nargs) i = i->args[0];
+    return ir_get_string(i->attrs, "layout", "");
+}
+
+static void layer(FILE *f, const struct step *s, const struct ir_type *in, bool last)
+{
+    const struct ir_type *t = &s->result->inst->type;
     fprintf(f, "    {\"node\": ");
     text(f, s->node);
     fprintf(f, ", \"operator\": ");
     text(f, s->what);
-    fprintf(f, ", \"shape\": [");
+    fprintf(f, ", \"part\": \"%s\", \"shape\": [", s->part);
     for (uint32_t k = 0; s->shape && k < s->shape->rank; k++) fprintf(f, "%s%lld", k ? ", " : "", (long long)s->shape->dim[k]);
     fprintf(f, "], \"layout\": ");
-    text(f, ir_get_string(first->inst->attrs, "layout", ""));
-    fprintf(f, ", \"ciphertexts\": %u, \"level_in\": %d, \"level_out\": %d, ", end->inst->type.count, first->inst->args[0]->type.level,
-            end->inst->type.level);
-    numbers(f, &c);
+    text(f, layout_of(s->result->inst));
+    fprintf(f, ", \"value\": %u, \"ciphertexts\": %u, \"degree\": %u, \"level_in\": %d, \"level_out\": %d, ", s->result->inst->id,
+            t->count, t->degree, in->level, t->level);
+    numbers(f, &s->counts);
     fprintf(f, "}%s\n", last ? "" : ",");
 }
 
@@ -96,7 +103,8 @@ void emit_plan(FILE *f, const struct program *p)
     fprintf(f, "  ],\n  \"outputs\": [\n");
     for (uint32_t i = 0; i < p->m->noutputs; i++) port(f, p->m->outputs[i], p->m->output_attrs[i], i + 1 == p->m->noutputs);
     fprintf(f, "  ],\n  \"layers\": [\n");
-    for (size_t s = 0; s < p->nsteps; s++) layer(f, p, &p->steps[s], s + 1 == p->nsteps);
+    for (size_t s = 0; s < p->nsteps; s++)
+        layer(f, &p->steps[s], &p->ops[p->steps[s].first].inst->args[0]->type, s + 1 == p->nsteps);
     fprintf(f, "  ],\n  \"totals\": {");
     numbers(f, &total);
     fprintf(f, ",\n    \"keys\": %zu, \"key_bytes\": %.0f, \"weights_bytes\": %llu, \"peak_bytes\": %.0f, \"threads\": %d},\n", p->nkeys,

@@ -67,8 +67,20 @@ static int read_params(struct program *p)
 static bool starts_step(const struct ir_inst *i)
 {
     switch (i->op) {
-    case IR_CKKS_input: case IR_CKKS_relin: case IR_CKKS_rescale: case IR_CKKS_drop: return false;
+    case IR_CKKS_input: case IR_CKKS_relin: case IR_CKKS_rescale: case IR_CKKS_drop:
+    case IR_CKKS_modraise: case IR_CKKS_cts: case IR_CKKS_evalmod: return false;
     default: return true;
+    }
+}
+
+/* What the time of a step is counted as. Products of ciphertexts are squares and series for the most part. */
+static const char *part_of(enum ir_op op)
+{
+    switch (op) {
+    case IR_CKKS_linear: case IR_CKKS_rot: case IR_CKKS_mulc: return "linear";
+    case IR_CKKS_poly: case IR_CKKS_mul: return "activation";
+    case IR_CKKS_stc: case IR_CKKS_modraise: return "bootstrap";
+    default: return "other";
     }
 }
 
@@ -112,10 +124,14 @@ static int read_ops(struct program *p)
             continue;
         }
         if (starts_step(i) || !p->nsteps)
-            p->steps[p->nsteps++] = (struct step){.first = p->nops, .node = "", .what = ir_op_name(i->op)};
-        p->steps[p->nsteps - 1].count++;
-        name_step(p, &p->steps[p->nsteps - 1], i);
-        p->ops[p->nops] = (struct op){.inst = i, .id = (uint32_t)p->nops};
+            p->steps[p->nsteps++] = (struct step){.first = p->nops, .node = "", .what = ir_op_name(i->op), .part = part_of(i->op)};
+        struct step *s = &p->steps[p->nsteps - 1];
+        struct op *op = &p->ops[p->nops];
+        *op = (struct op){.inst = i, .id = (uint32_t)p->nops};
+        s->count++;
+        name_step(p, s, i);
+        // A drop of another value may stand in between; the step's own value is what follows from its first operation.
+        if (!s->result || (i->nargs && i->args[0] == s->result->inst)) s->result = op;
         p->nops++;
     }
     return 0;

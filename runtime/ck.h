@@ -99,11 +99,10 @@ struct ck_eval;
 enum ck_err ck_eval_new(struct ck_eval **out, const struct ck_context *, const struct ck_evk *,
                         const struct ck_weights *);
 void ck_eval_free(struct ck_eval *);
-/* A callback for the progress of a program, and the call with which the program announces step `step` of `steps`.
- * Always CK_OK. */
-enum ck_err ck_eval_progress(struct ck_eval *, void (*report)(void *arg, size_t step, size_t steps, const char *what),
-                             void *arg);
-enum ck_err ck_eval_step(struct ck_eval *, size_t step, size_t steps, const char *what);
+/* A callback for the steps of a program, and the call with which the program announces step `step` of struct ck_model: all
+ * before it are done. The callback's error ends the program. */
+void ck_eval_watch(struct ck_eval *, enum ck_err (*step)(void *arg, size_t step), void *arg);
+enum ck_err ck_eval_step(struct ck_eval *, size_t step);
 
 /* Operations. In all of them `out` may be an operand (but for ck_linear), has room for the result (else CK_ESHAPE)
  * and stays as it was after an error; operands are ciphertexts of the evaluator's context (else CK_ESHAPE,

@@ -71,16 +71,13 @@ void ck_eval_free(struct ck_eval *ev)
     ck_mem_free(ev, sizeof *ev);
 }
 
-enum ck_err ck_eval_progress(struct ck_eval *ev, void (*report)(void *arg, size_t step, size_t steps, const char *what),
-                             void *arg)
+void ck_eval_watch(struct ck_eval *ev, enum ck_err (*step)(void *arg, size_t step), void *arg)
 {
-    ev->report = report;
-    ev->report_arg = arg;
-    return CK_OK;
+    ev->step = step;
+    ev->step_arg = arg;
 }
 
-enum ck_err ck_eval_step(struct ck_eval *ev, size_t step, size_t steps, const char *what)
+enum ck_err ck_eval_step(struct ck_eval *ev, size_t step)
 {
-    if (ev->report) ev->report(ev->report_arg, step, steps, what);
-    return CK_OK;
+    return ev->step ? ev->step(ev->step_arg, step) : CK_OK;
 }

@@ -204,8 +204,8 @@ struct ck_eval {
     const struct ck_weights *weights;
     struct ck_scratch scratch;
     size_t baby_bytes;      // ck_linear holds all rotated inputs at once up to this many bytes
-    void (*report)(void *arg, size_t step, size_t steps, const char *what);
-    void *report_arg;
+    enum ck_err (*step)(void *arg, size_t step);
+    void *step_arg;
 };
 /* Makes room for `words` more words. Contents taken so far stay; no memory moves while any is taken. CK_ENOMEM. */
 enum ck_err ck_scratch_reserve(struct ck_eval *, size_t words);

@@ -47,6 +47,15 @@ struct ck_reg {
     uint32_t count, max_level, max_degree;
 };
 
+/* What the program does between two calls of ck_eval_step: a layer, as reports show it, and where its value is afterwards. */
+struct ck_step {
+    const char *node, *op;              // ONNX node (may be empty); operator
+    const char *part;                   // "linear", "activation", "bootstrap", "other": times are summed by it
+    uint32_t reg, count, level;         // the value: the first `count` ciphertexts of a register; 0: none that a trace could hold
+    double scale;
+    double seconds;                     // predicted, one core
+};
+
 struct ck_model {
     const char *name;                   // "lenet5.onnx"
     uint8_t fingerprint[32];            // of weights and program: ties weights.bin and ciphertexts to this program
@@ -57,7 +66,8 @@ struct ck_model {
     const struct ck_port *in, *out;
     const struct ck_reg *regs;
     const uint32_t *in_reg, *out_reg;   // the register of each port
-    size_t nsteps;                      // steps that run reports
+    const struct ck_step *steps;        // what run announces, in order
+    size_t nsteps;
     uint64_t peak_bytes;                // predicted memory of the server, one sample
     double seconds;                     // predicted time of a sample on one core
     uint64_t weights_bytes;             // of the data in weights.bin

@@ -32,9 +32,12 @@ struct server {
     char *weights_path;
 };
 
-static void report(void *arg, size_t step, size_t steps, const char *what)
+static enum ck_err announce(void *arg, size_t step)
 {
-    ck_progress_step(arg, step, steps, what);
+    struct server *s = arg;
+    const struct ck_step *now = &s->p->model->steps[step];
+    ck_progress_step(&s->progress, step, s->p->model->nsteps, *now->node ? now->node : now->op);
+    return CK_OK;
 }
 
 /* weights.bin beside the executable, malloc'd. */
@@ -81,7 +84,7 @@ static int load(struct server *s, struct ck_print *keys)
     if (why) return ck_fail(p, p->keys, "%s", why);
 
     enum ck_err err = ck_eval_new(&s->eval, s->ctx, s->evk, s->weights);
-    if (err == CK_OK) err = ck_eval_progress(s->eval, report, &s->progress);
+    if (err == CK_OK) ck_eval_watch(s->eval, announce, s);
     s->reg = err == CK_OK ? calloc(m->nregs + 1, sizeof *s->reg) : NULL;
     if (err == CK_OK && !s->reg) err = CK_ENOMEM;
     for (uint32_t r = 0; r < m->nregs && err == CK_OK; r++) {

@@ -17,10 +17,10 @@ static struct ck_lin tiny_lin;
 
 static enum ck_err tiny_run(struct ck_eval *e, struct ck_ct *const *reg)
 {
-    CK_TRY(ck_eval_step(e, 0, 2, "product"));
+    CK_TRY(ck_eval_step(e, 0));
     CK_TRY(ck_mul(e, reg[2], reg[0], reg[1]));
     CK_TRY(ck_relin_rescale(e, reg[2], reg[2]));
-    CK_TRY(ck_eval_step(e, 1, 2, "affine"));
+    CK_TRY(ck_eval_step(e, 1));
     return ck_linear(e, reg[3], reg[2], &tiny_lin);
 }
 
@@ -42,6 +42,7 @@ static inline const struct ck_model *tiny_model(int32_t weights[2 * 2 * TINY_SLO
     static struct ck_port in[2], out[2];
     static const uint32_t in_reg[] = {0, 1}, out_reg[] = {2, 3};
     static const struct ck_reg regs[] = {{1, 2, 1}, {1, 2, 1}, {1, 2, 2}, {1, 1, 1}};
+    static struct ck_step steps[2];
     static const int32_t zero[1] = {0};
     static const struct ck_lin_term term[] = {{0, 0, 0, 0, {0, 12, 4}}};
     static const struct ck_pt_ref bias[] = {{TINY_PT, 12, 4}};
@@ -56,6 +57,7 @@ static inline const struct ck_model *tiny_model(int32_t weights[2 * 2 * TINY_SLO
     m.regs = regs;
     m.in_reg = in_reg;
     m.out_reg = out_reg;
+    m.steps = steps;
     m.nsteps = 2;
     m.weights_bytes = 2 * TINY_PT;
     m.run = tiny_run;
@@ -72,6 +74,8 @@ static inline const struct ck_model *tiny_model(int32_t weights[2 * 2 * TINY_SLO
     out[1].scale = s;
     out[1].post = CK_POST_ARGMAX;
     out[1].axis = 2;
+    steps[0] = (struct ck_step){"product", "Mul", "activation", 2, 1, 1, s1, 1e-4};
+    steps[1] = (struct ck_step){"affine", "Gemm", "linear", 3, 1, 0, s, 3e-4};
     tiny_lin = (struct ck_lin){.nin = 1, .nout = 1, .ngiant = 1, .nbaby = 1, .nterm = 1, .giant = zero, .baby = zero,
                                .term = term, .bias = bias, .out_scale = s};
     struct ck_context *ctx;
