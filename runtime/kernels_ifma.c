@@ -109,6 +109,41 @@ static void i_inner(uint64_t *out, const uint64_t *const *a, const uint64_t *con
     ck_kernels_c.inner(out + i, ta, tb, d, n - i, m);
 }
 
+// Sums of at most four products below 2^100 and a residue: high parts below 2^50, low parts below 5 2^52.
+INLINE void tensor(uint64_t *const out[3], const uint64_t *const c[3], const uint64_t *const a[2], const uint64_t *const b[2],
+                   bool square, uint32_t times, size_t n, const struct ck_mod *m)
+{
+    const struct wide w = wide_of(m);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        const vec a0 = load(a[0] + i), a1 = load(a[1] + i), b0 = square ? a0 : load(b[0] + i), b1 = square ? a1 : load(b[1] + i);
+        vec h[3] = {hi(zero(), a0, b0), hi(zero(), a0, b1), hi(zero(), a1, b1)};
+        vec l[3] = {lo(zero(), a0, b0), lo(zero(), a0, b1), lo(zero(), a1, b1)};
+        h[1] = square ? add(h[1], h[1]) : hi(h[1], a1, b0);
+        l[1] = square ? add(l[1], l[1]) : lo(l[1], a1, b0);
+#pragma GCC unroll 3
+        for (int k = 0; k < 3; k++) {
+            if (times == 2) h[k] = add(h[k], h[k]), l[k] = add(l[k], l[k]);
+            if (c) l[k] = add(l[k], load(c[k] + i));
+        }
+#pragma GCC unroll 3
+        for (int k = 0; k < 3; k++) store(out[k] + i, reduce(h[k], l[k], &w));
+    }
+    if (i == n) return;
+    const uint64_t *const ta[] = {a[0] + i, a[1] + i}, *const tb[] = {b[0] + i, b[1] + i};
+    const uint64_t *const tc[] = {c ? c[0] + i : NULL, c ? c[1] + i : NULL, c ? c[2] + i : NULL};
+    ck_kernels_c.tensor((uint64_t *const[]){out[0] + i, out[1] + i, out[2] + i}, c ? tc : NULL, ta, tb, times, n - i, m);
+}
+
+static void i_tensor(uint64_t *const out[3], const uint64_t *const c[3], const uint64_t *const a[2], const uint64_t *const b[2],
+                     uint32_t times, size_t n, const struct ck_mod *m)
+{
+    const bool square = a[0] == b[0] && a[1] == b[1];
+    if (!c && times == 1) square ? tensor(out, NULL, a, b, true, 1, n, m) : tensor(out, NULL, a, b, false, 1, n, m);
+    else if (!c) square ? tensor(out, NULL, a, b, true, 2, n, m) : tensor(out, NULL, a, b, false, 2, n, m);
+    else square ? tensor(out, c, a, b, true, times, n, m) : tensor(out, c, a, b, false, times, n, m);
+}
+
 static void i_mulc(uint64_t *out, const uint64_t *a, const struct ck_shoup *s, size_t n, const struct ck_mod *m)
 {
     const struct consts c = consts_of(m);
@@ -177,6 +212,7 @@ void ck_kernels_init_ifma(struct ck_kernels *k)
     k->muladd2 = i_muladd2;
     k->inner2 = i_inner2;
     k->inner = i_inner;
+    k->tensor = i_tensor;
     k->mulc = i_mulc;
     k->muladdc = i_muladdc;
     k->submulc = i_submulc;

@@ -19,10 +19,10 @@ static size_t tile_size(const struct ck_context *ctx)
     return ctx->n > TILE ? TILE : ctx->n;
 }
 
-// Words of a-part tiles of one thread, and of all.
+// Words of the tiles of one thread, a-parts or the parts of a product, and of all.
 static size_t tile_words(const struct ck_context *ctx, const struct ck_gadget *g)
 {
-    return g->max_digits * tile_size(ctx);
+    return (g->max_digits > 3 ? g->max_digits : 3) * tile_size(ctx);
 }
 
 static size_t tiles_words(const struct ck_context *ctx, const struct ck_gadget *g)
@@ -81,10 +81,28 @@ static void extend(uint64_t *const *digit, const struct ck_context *ctx, const s
     }
 }
 
-// Limb j of both sums = inner product of the digits' limbs and the key, tile by tile: the a-part of a tile is expanded
-// into tmp (max_digits tiles) and used at once. False if the expansion failed.
+// What goes with the switched polynomial: acc += P (its degree-0 and degree-1 parts) on one tile of limb j in Q; tmp: 3 tiles.
+static void raise_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *ctx, const struct ck_gadget *g,
+                       const struct ck_switch *in, uint32_t j, size_t at, uint64_t *tmp)
+{
+    const struct ck_kernels *k = ctx->k;
+    const struct ck_mod *mod = &ctx->mod[j];
+    const size_t tile = tile_size(ctx);
+    at += j * ctx->n;
+    if (in->raise[0]) k->muladdc(acc0, in->raise[0] + at, &g->p[j], tile, mod);
+    if (in->raise[1]) k->muladdc(acc1, in->raise[1] + at, &g->p[j], tile, mod);
+    if (!in->y[0]) return;
+    const uint64_t *const x[] = {in->x[0] + at, in->x[1] + at}, *const y[] = {in->y[0] + at, in->y[1] + at};
+    k->tensor((uint64_t *const[]){tmp, tmp + tile, tmp + 2 * tile}, NULL, x, y, 1, tile, mod);
+    k->muladdc(acc0, tmp, &g->p[j], tile, mod);
+    k->muladdc(acc1, tmp + tile, &g->p[j], tile, mod);
+}
+
+// Limb j of both sums = inner product of the digits' limbs and the key, and what `in` raises, tile by tile: the a-part of a
+// tile is expanded into tmp (tile_words) and used at once. False if the expansion failed.
 static bool inner_limb(uint64_t *acc0, uint64_t *acc1, const struct ck_context *ctx, const struct ck_gadget *g,
-                       const struct ck_key *key, const uint64_t *const *digit, uint32_t j, uint32_t ell, uint64_t *tmp)
+                       const struct ck_key *key, const uint64_t *const *digit, const struct ck_switch *in, uint32_t j,
+                       uint32_t ell, uint64_t *tmp)
 {
     const uint32_t prime = ck_limb_prime(ctx, ell, j), kell = key->level + 1, d = ck_gadget_digits(g, ell);
     const size_t n = ctx->n, tile = tile_size(ctx), row = j < ell ? j : kell + j - ell;
@@ -100,6 +118,7 @@ static bool inner_limb(uint64_t *acc0, uint64_t *acc1, const struct ck_context *
             a[i] = part;
         }
         ctx->k->inner2(acc0 + at, acc1 + at, x, b, a, d, tile, mod);
+        if (j < ell) raise_tile(acc0 + at, acc1 + at, ctx, g, in, j, at, tmp);
     }
     return ok;
 }
@@ -129,6 +148,7 @@ enum ck_err ck_inner(uint64_t *out, const struct ck_context *ctx, const struct c
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell);
     const size_t n = ctx->n, mark = s->used, each = tile_words(ctx, g) + 2 * n;
     uint64_t *local = ck_scratch_take(s, (size_t)ctx->threads * each);
+    const struct ck_switch raise = {.raise = {opt->raise, NULL}};
     int bad = 0;
     CK_PARALLEL_SUM(ctx->threads, bad)
     for (uint32_t j = 0; j < wide; j++) {
@@ -137,8 +157,7 @@ enum ck_err ck_inner(uint64_t *out, const struct ck_context *ctx, const struct c
         uint64_t *acc0 = opt->perm ? tmp + tile_words(ctx, g) : to0, *acc1 = opt->perm ? acc0 + n : to1;
         const uint64_t *digit[CK_MAX_Q];
         for (uint32_t i = 0; i < d; i++) digit[i] = digits + (i * wide + j) * n;
-        bad += !inner_limb(acc0, acc1, ctx, g, key, digit, j, ell, tmp);
-        if (j < ell && opt->raise) ctx->k->muladdc(acc0, opt->raise + j * n, &g->p[j], n, &ctx->mod[j]);
+        bad += !inner_limb(acc0, acc1, ctx, g, key, digit, &raise, j, ell, tmp);
         if (opt->perm) {
             ctx->k->permute(to0, acc0, opt->perm, n);
             ctx->k->permute(to1, acc1, opt->perm, n);
@@ -149,28 +168,6 @@ enum ck_err ck_inner(uint64_t *out, const struct ck_context *ctx, const struct c
     }
     s->used = mark;
     return bad ? CK_ERANDOM : CK_OK;
-}
-
-// acc += P (the degree-0 and degree-1 parts that go with the switched polynomial), limb j in Q; tmp: N words.
-static void raise_limb(uint64_t *acc0, uint64_t *acc1, const struct ck_context *ctx, const struct ck_gadget *g,
-                       const struct ck_switch *in, uint32_t j, uint64_t *tmp)
-{
-    const struct ck_kernels *k = ctx->k;
-    const struct ck_mod *mod = &ctx->mod[j];
-    const size_t n = ctx->n, at = j * n;
-    if (in->raise[0]) k->muladdc(acc0, in->raise[0] + at, &g->p[j], n, mod);
-    if (in->raise[1]) k->muladdc(acc1, in->raise[1] + at, &g->p[j], n, mod);
-    if (!in->y[0]) return;
-    k->mul(tmp, in->x[0] + at, in->y[0] + at, n, mod);
-    k->muladdc(acc0, tmp, &g->p[j], n, mod);
-    if (in->x[0] == in->y[0]) {
-        k->mul(tmp, in->x[0] + at, in->y[1] + at, n, mod);
-        k->add(tmp, tmp, tmp, n, mod);
-    } else {
-        const uint64_t *const x[] = {in->x[0] + at, in->x[1] + at}, *const y[] = {in->y[1] + at, in->y[0] + at};
-        k->inner(tmp, x, y, 2, n, mod);
-    }
-    k->muladdc(acc1, tmp, &g->p[j], n, mod);
 }
 
 enum ck_err ck_switch(uint64_t *acc, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
@@ -200,9 +197,7 @@ enum ck_err ck_switch(uint64_t *acc, const struct ck_context *ctx, const struct 
             if (!own_limb(g, ell, i, j)) ctx->k->ntt(limb, ctx->ntt[prime]);
             else if (!b) digit[i] = a + j * n;
         }
-        bad += !inner_limb(acc0, acc1, ctx, g, key, digit, j, ell,
-                           tmp + (size_t)ck_thread_index() * tile_words(ctx, g));
-        if (j < ell) raise_limb(acc0, acc1, ctx, g, in, j, coeff + j * n);
+        bad += !inner_limb(acc0, acc1, ctx, g, key, digit, in, j, ell, tmp + (size_t)ck_thread_index() * tile_words(ctx, g));
         if (j >= first_coeff) {
             ctx->k->intt(acc0, ctx->ntt[prime]);
             ctx->k->intt(acc1, ctx->ntt[prime]);

@@ -195,28 +195,16 @@ enum ck_err ck_mul(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a,
     const struct ck_context *ctx = ev->ctx;
     CK_TRY(check_factors(ctx, a, b));
     const struct ck_ct x = *a, y = *b;
-    const struct ck_kernels *k = ctx->k;
-    CK_TRY(ck_scratch_reserve(ev, (size_t)ctx->threads * ctx->n));
     CK_TRY(ck_ct_shape(out, ctx, x.level, 2));
-    const size_t n = ctx->n, mark = ev->scratch.used;
-    uint64_t *tmp = ck_scratch_take(&ev->scratch, (size_t)ctx->threads * n);
     CK_PARALLEL(ctx->threads)
     for (uint32_t j = 0; j <= x.level; j++) {
-        const struct ck_mod *mod = &ctx->mod[j];
-        const uint64_t *a0 = ck_ct_poly(&x, 0) + j * n, *a1 = ck_ct_poly(&x, 1) + j * n;
-        const uint64_t *b0 = ck_ct_poly(&y, 0) + j * n, *b1 = ck_ct_poly(&y, 1) + j * n;
-        uint64_t *o0 = ck_ct_poly(out, 0) + j * n, *o1 = ck_ct_poly(out, 1) + j * n;
-        const bool alias = o1 == a1 || o1 == b1;
-        uint64_t *cross = alias ? tmp + (size_t)ck_thread_index() * n : o1;
-        k->mul(cross, a0, b1, n, mod);
-        if (a0 == b0) k->add(cross, cross, cross, n, mod);
-        else k->muladd(cross, a1, b0, n, mod);
-        k->mul(ck_ct_poly(out, 2) + j * n, a1, b1, n, mod);
-        k->mul(o0, a0, b0, n, mod);
-        if (alias) memcpy(o1, cross, n * sizeof *cross);
+        const size_t at = j * ctx->n;
+        const uint64_t *const f[] = {ck_ct_poly(&x, 0) + at, ck_ct_poly(&x, 1) + at};
+        const uint64_t *const g[] = {ck_ct_poly(&y, 0) + at, ck_ct_poly(&y, 1) + at};
+        uint64_t *const o[] = {ck_ct_poly(out, 0) + at, ck_ct_poly(out, 1) + at, ck_ct_poly(out, 2) + at};
+        ctx->k->tensor(o, NULL, f, g, 1, ctx->n, &ctx->mod[j]);
     }
     out->scale = x.scale * y.scale;
-    ev->scratch.used = mark;
     return CK_OK;
 }
 

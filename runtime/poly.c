@@ -130,31 +130,30 @@ static struct ck_ct take_ct(struct series *s, uint32_t level)
     struct ck_ct ct = ck_ct_view(s->ctx, words, level, 2);
     ct.level = level;
     ct.degree = 1;
+    return ct;
+}
+
+static struct ck_ct take_zero(struct series *s, uint32_t level)
+{
+    struct ck_ct ct = take_ct(s, level);
     CK_PARALLEL(s->ctx->threads)
     for (uint32_t t = 0; t < 3 * (level + 1); t++) memset(ct.data + t * s->ctx->n, 0, s->ctx->n * sizeof *ct.data);
     return ct;
 }
 
-// out += a b (or 2 a b), at the level of out; out has degree 2 from here on.
-static void add_product(const struct series *s, struct ck_ct *out, const struct ck_ct *a, const struct ck_ct *b,
-                        uint32_t times)
+// out = c + times a b, at the level of out; c is out or NULL. out has degree 2 from here on.
+static void multiply(const struct series *s, struct ck_ct *out, const struct ck_ct *c, const struct ck_ct *a, const struct ck_ct *b,
+                     uint32_t times)
 {
     const struct ck_context *ctx = s->ctx;
-    const struct ck_kernels *k = ctx->k;
-    const size_t n = ctx->n;
     out->degree = 2;
     CK_PARALLEL(ctx->threads)
     for (uint32_t j = 0; j <= out->level; j++) {
-        const struct ck_mod *mod = &ctx->mod[j];
-        const uint64_t *a0 = ck_ct_poly(a, 0) + j * n, *a1 = ck_ct_poly(a, 1) + j * n;
-        const uint64_t *b0 = ck_ct_poly(b, 0) + j * n, *b1 = ck_ct_poly(b, 1) + j * n;
-        uint64_t *o[3];
-        for (uint32_t i = 0; i < 3; i++) o[i] = ck_ct_poly(out, i) + j * n;
-        k->muladd(o[0], a0, b0, n, mod);
-        k->muladd(o[1], a0, b1, n, mod);
-        k->muladd(o[1], a1, b0, n, mod);
-        k->muladd(o[2], a1, b1, n, mod);
-        for (uint32_t i = 0; times == 2 && i < 3; i++) k->add(o[i], o[i], o[i], n, mod);
+        const size_t at = j * ctx->n;
+        const uint64_t *const f[] = {ck_ct_poly(a, 0) + at, ck_ct_poly(a, 1) + at};
+        const uint64_t *const g[] = {ck_ct_poly(b, 0) + at, ck_ct_poly(b, 1) + at};
+        uint64_t *const o[] = {ck_ct_poly(out, 0) + at, ck_ct_poly(out, 1) + at, ck_ct_poly(out, 2) + at};
+        ctx->k->tensor(o, c ? (const uint64_t *const *)o : NULL, f, g, times, ctx->n, &ctx->mod[j]);
     }
 }
 
@@ -179,7 +178,7 @@ static enum ck_err make_basis(struct series *s, uint32_t k)
     const size_t mark = s->ev->scratch.used;
     struct ck_ct sum = take_ct(s, basis_level(s, k) + 1);
     sum.scale = s->t[a].scale * s->t[b].scale;
-    add_product(s, &sum, &s->t[a], &s->t[b], 2);
+    multiply(s, &sum, NULL, &s->t[a], &s->t[b], 2);
     if (a == b) add_constant(s, &sum, -sum.scale);
     else ck_ct_muladd_int(s->ev, &sum, &s->t[a - b], -sum.scale / s->t[a - b].scale);
     enum ck_err err = ck_relin_opt(s->ev, &s->t[k], &sum, true);
@@ -210,11 +209,11 @@ static enum ck_err add_series(struct series *s, struct ck_ct *out, const double 
         ck_ct_muladd_int(s->ev, out, &s->t[h], q[0] * ratio);
     } else {
         const size_t mark = s->ev->scratch.used;
-        struct ck_ct high = take_ct(s, out->level + 1);
+        struct ck_ct high = take_zero(s, out->level + 1);
         high.scale = ratio * (double)s->ctx->par.q[high.level];
         enum ck_err err = add_series(s, &high, q, dq);
         if (err == CK_OK) err = ck_relin_opt(s->ev, &high, &high, true);
-        if (err == CK_OK) add_product(s, out, &high, &s->t[h], 1);
+        if (err == CK_OK) multiply(s, out, out, &high, &s->t[h], 1);
         s->ev->scratch.used = mark;
         CK_TRY(err);
     }
@@ -260,7 +259,7 @@ enum ck_err ck_poly_eval(struct ck_eval *ev, struct ck_ct *out, const struct ck_
     CK_TRY(ck_scratch_reserve(ev, words));
     const size_t mark = ev->scratch.used;
     place(&s, degree, ck_scratch_take(&ev->scratch, place(&s, degree, NULL)));
-    struct ck_ct sum = take_ct(&s, end + 1);
+    struct ck_ct sum = take_zero(&s, end + 1);
     sum.scale = p->out_scale * (double)ctx->par.q[end + 1];
     enum ck_err err = add_series(&s, &sum, p->c, degree);
     if (err == CK_OK) err = ck_relin_opt(ev, out, &sum, true);
