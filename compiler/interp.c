@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The interpreter: every dialect on doubles, one instruction after the other. Values are freed after their last use.
+// The interpreter: every dialect on doubles, one instruction after the other, each over all samples. Values are freed after their last use.
 #include "interp.h"
 #include "diag.h"
 #include "noise.h"
@@ -25,75 +25,106 @@ const double *interp_const(struct interp *in, const struct ir_inst *i, const cha
     return d;
 }
 
-void interp_csr(double *y, const struct ir_csr *a, const double *x)
-{
-    for (int64_t r = 0; r < a->rows; r++) {
-        double s = 0;
-        for (int64_t k = a->ptr[r]; k < a->ptr[r + 1]; k++) s += a->val[k] * x[a->col[k]];
-        y[r] += s;
-    }
-}
-
-void interp_chebyshev(double *out, const double *c, int64_t n, const double *x, int64_t points, double mid, double half)
-{
-    enum { BLOCK = 16 };                // the recurrence is serial; points side by side fill the vector units
-    for (int64_t from = 0; from < points; from += BLOCK) {
-        double t[BLOCK] = {0}, b1[BLOCK] = {0}, b2[BLOCK] = {0};
-        int64_t m = points - from < BLOCK ? points - from : BLOCK;
-        for (int64_t j = 0; j < m; j++) t[j] = (x[from + j] - mid) / half;
-        for (int64_t k = n; k-- > 1;)
-            for (int j = 0; j < BLOCK; j++) {
-                double b = c[k] + 2 * t[j] * b1[j] - b2[j];
-                b2[j] = b1[j];
-                b1[j] = b;
-            }
-        for (int64_t j = 0; j < m; j++) out[from + j] = c[0] + t[j] * b1[j] - b2[j];
-    }
-}
-
 static bool is_input(const struct ir_inst *i)
 {
     return i->op == IR_TENSOR_input || i->op == IR_VEC_input || i->op == IR_CKKS_input;
 }
 
+void interp_begin(struct interp *in, struct ir_module *m, int64_t rows, const struct ir_noise *noise)
+{
+    *in = (struct interp){.m = m, .arena = arena_new(), .noise = noise, .rows = rows, .count = m->last ? m->last->id + 1 : 0};
+    in->value = calloc(in->count + 1, sizeof *in->value);
+    in->last = calloc(in->count + 1, sizeof *in->last);
+    ICE_IF(!in->value || !in->last, "out of memory");
+    for (struct ir_inst *i = m->first; i; i = i->next)
+        for (uint32_t k = 0; k < i->nargs; k++) in->last[i->args[k]->id] = i->id;
+    for (uint32_t k = 0; k < m->noutputs; k++) in->last[m->outputs[k]->id] = in->count;
+}
+
+static double *value_new(const struct interp *in, const struct ir_inst *i)
+{
+    int64_t numel = in->rows * ir_type_numel(&i->type);
+    double *v = calloc((size_t)numel + 1, sizeof *v);
+    if (!v) diag_error(NULL, "out of memory (a value of %lld elements)", (long long)numel);
+    return v;
+}
+
+int interp_step(struct interp *in, const struct ir_inst *i)
+{
+    double *v = in->value[i->id] = value_new(in, i);
+    if (!v) return -1;
+    if (in->m->dialect == IR_TENSOR)
+        interp_tensor(in, i, v);
+    else
+        interp_slots(in, i, v);
+    arena_reset(in->arena);
+    return 0;
+}
+
+void interp_release(struct interp *in, const struct ir_inst *i)
+{
+    for (uint32_t k = 0; k < i->nargs; k++) {
+        uint32_t id = i->args[k]->id;
+        if (in->last[id] != i->id) continue;
+        free(in->value[id]);
+        in->value[id] = NULL;
+    }
+}
+
+void interp_end(struct interp *in)
+{
+    for (uint32_t k = 0; k < in->count; k++) free(in->value[k]);
+    free(in->value);
+    free(in->last);
+    arena_free(in->arena);
+}
+
+int64_t interp_rows(const struct ir_module *m, int64_t wanted)
+{
+    int64_t largest = 1, most;
+    for (const struct ir_inst *i = m->first; i; i = i->next)
+        if (ir_type_numel(&i->type) > largest) largest = ir_type_numel(&i->type);
+    most = (INT64_C(1) << 21) / largest;
+    most = most < 8 ? 8 : most > 64 ? 64 : most;
+    return wanted < most ? wanted : most;
+}
+
+/* Every sample has its own error. */
+static void add_noise(const struct interp *in, const struct ir_inst *i)
+{
+    int64_t n = ir_type_numel(&i->type), na = i->nargs ? ir_type_numel(&i->args[0]->type) : 0;
+    const double *x = i->nargs ? interp_arg(in, i, 0) : NULL;
+#pragma omp parallel for schedule(dynamic) if (in->rows > 1)
+    for (int64_t r = 0; r < in->rows; r++) {
+        const struct ir_noise own = {.seed = in->noise->seed + (uint64_t)r * 0xd1342543de82ef95u};
+        noise_add(&own, in->m, i, x ? x + r * na : NULL, in->value[i->id] + r * n);
+    }
+}
+
 int ir_interp(struct ir_module *m, const double *const *inputs, double **outputs, const struct ir_run *run)
 {
     ir_renumber(m);
-    uint32_t n = m->last ? m->last->id + 1 : 0, nin = 0;
-    struct interp in = {.m = m, .arena = arena_new(), .noise = run ? run->noise : NULL};
-    in.value = ARENA_ARRAY(in.arena, double *, n);
-    uint32_t *last = ARENA_ARRAY(in.arena, uint32_t, n);
-    for (struct ir_inst *i = m->first; i; i = i->next)
-        for (uint32_t k = 0; k < i->nargs; k++) last[i->args[k]->id] = i->id;
-    for (uint32_t k = 0; k < m->noutputs; k++) last[m->outputs[k]->id] = n;
+    struct interp in;
+    int64_t rows = run && run->rows ? run->rows : 1;
+    uint32_t nin = 0;
     int status = 0;
+    interp_begin(&in, m, rows, run ? run->noise : NULL);
     for (struct ir_inst *i = m->first; i && !status; i = i->next) {
-        int64_t numel = ir_type_numel(&i->type);
-        double *v = in.value[i->id] = calloc((size_t)numel + 1, sizeof *v);
-        if (!v) {
-            diag_error(NULL, "out of memory (a value of %lld elements)", (long long)numel);
+        int64_t numel = rows * ir_type_numel(&i->type);
+        if (!is_input(i)) {
+            status = interp_step(&in, i);
+        } else if ((in.value[i->id] = value_new(&in, i))) {
+            memcpy(in.value[i->id], inputs[nin++], (size_t)numel * sizeof(double));
+        } else {
             status = -1;
-            break;
         }
-        if (is_input(i))
-            memcpy(v, inputs[nin++], (size_t)numel * sizeof *v);
-        else if (m->dialect == IR_TENSOR)
-            interp_tensor(&in, i, v);
-        else
-            interp_slots(&in, i, v);
-        if (in.noise && m->dialect == IR_CKKS) noise_add(in.noise, m, i, i->nargs ? interp_arg(&in, i, 0) : NULL, v);
-        if (run && run->observe) run->observe(run->arg, i, v, numel);
-        for (uint32_t k = 0; k < i->nargs; k++) {
-            uint32_t id = i->args[k]->id;
-            if (last[id] == i->id) {
-                free(in.value[id]);
-                in.value[id] = NULL;
-            }
-        }
+        if (status) break;
+        if (in.noise && m->dialect == IR_CKKS) add_noise(&in, i);
+        if (run && run->observe) run->observe(run->arg, i, in.value[i->id], numel);
+        interp_release(&in, i);
     }
     for (uint32_t k = 0; k < m->noutputs && !status; k++)
-        memcpy(outputs[k], in.value[m->outputs[k]->id], (size_t)ir_type_numel(&m->outputs[k]->type) * sizeof(double));
-    for (uint32_t k = 0; k < n; k++) free(in.value[k]);
-    arena_free(in.arena);
+        memcpy(outputs[k], in.value[m->outputs[k]->id], (size_t)(rows * ir_type_numel(&m->outputs[k]->type)) * sizeof(double));
+    interp_end(&in);
     return status;
 }

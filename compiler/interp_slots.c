@@ -6,31 +6,39 @@
 #include <stdlib.h>
 #include <string.h>
 
-// y[s] += x[(s + k) mod n] for every vector, x a copy of y before.
-static void fold(double *y, double *tmp, uint32_t count, uint32_t n, int64_t k)
+// y[s] += x[(s + k) mod n] for one vector, x a copy of y before.
+static void fold(double *y, double *tmp, uint32_t n, int64_t k)
 {
     uint32_t r = (uint32_t)(((k % n) + n) % n);
-    for (uint32_t c = 0; c < count; c++, y += n) {
-        memcpy(tmp, y, n * sizeof *y);
-        for (uint32_t s = 0; s < n; s++) y[s] += tmp[(s + r) & (n - 1)];
-    }
+    memcpy(tmp, y, n * sizeof *y);
+    for (uint32_t s = 0; s < n; s++) y[s] += tmp[(s + r) & (n - 1)];
 }
 
 static void linear(struct interp *in, const struct ir_inst *i, double *out)
 {
     struct ir_csr a = ir_csr_find(in->m, ir_get_string(i->attrs, "mat", ""));
     const struct ir_attr *amounts = ir_attr_find(i->attrs, "fold");
-    int64_t numel = ir_type_numel(&i->type);
-    interp_csr(out, &a, interp_arg(in, i, 0));
-    double *tmp = ARENA_ARRAY(in->arena, double, i->type.n);
-    for (size_t k = 0; amounts && k < amounts->ints.n; k++) fold(out, tmp, i->type.count, i->type.n, amounts->ints.v[k]);
     const double *bias = interp_const(in, i, "bias");
-    for (int64_t k = 0; bias && k < numel; k++) out[k] += bias[k];
+    uint32_t n = i->type.n, count = i->type.count;
+    interp_csr(out, &a, interp_arg(in, i, 0), in->rows);
+#pragma omp parallel if (in->rows * count > 1)
+    {
+        double *tmp = malloc(n * sizeof *tmp);
+        ICE_IF(!tmp, "out of memory");
+#pragma omp for
+        for (int64_t v = 0; v < in->rows * count; v++) {
+            double *y = out + v * n;
+            const double *b = bias ? bias + v % count * n : NULL;
+            for (size_t k = 0; amounts && k < amounts->ints.n; k++) fold(y, tmp, n, amounts->ints.v[k]);
+            for (uint32_t k = 0; b && k < n; k++) y[k] += b[k];
+        }
+        free(tmp);
+    }
 }
 
 void interp_slots(struct interp *in, const struct ir_inst *i, double *out)
 {
-    int64_t numel = ir_type_numel(&i->type);
+    int64_t row = ir_type_numel(&i->type), numel = in->rows * row;
     uint32_t n = i->type.n;
     const double *a = i->nargs > 0 ? interp_arg(in, i, 0) : NULL, *b = i->nargs > 1 ? interp_arg(in, i, 1) : NULL;
     switch (i->op) {
@@ -57,7 +65,7 @@ void interp_slots(struct interp *in, const struct ir_inst *i, double *out)
     case IR_VEC_addc:
     case IR_CKKS_addc: {
         const double *c = interp_const(in, i, "value");
-        for (int64_t k = 0; k < numel; k++) out[k] = a[k] + c[k];
+        for (int64_t k = 0; k < numel; k++) out[k] = a[k] + c[k % row];
         break;
     }
     case IR_VEC_poly:

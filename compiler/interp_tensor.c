@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// tensor operations by their definitions. Convolution accumulates whole output rows per weight, so that the inner loop is contiguous.
+// tensor operations by their definitions, over all samples of a run. Operations that move elements or broadcast work out their index maps once
+// and apply them to every sample.
 #include "act.h"
 #include "diag.h"
 #include "interp.h"
@@ -12,104 +13,58 @@ static int64_t attr_int_at(const struct ir_inst *i, const char *key, size_t k, i
     return a && a->kind == IR_INTS && k < a->ints.n ? a->ints.v[k] : def;
 }
 
-// A window operator over 1 or 2 spatial axes, seen as 2-D (a missing axis has extent 1).
-struct window {
-    int64_t in[2], out[2], kernel[2], stride[2], pad[2], pad_end[2], dilation[2];
-};
-
-static struct window window_of(const struct ir_inst *i, const int64_t *kernel)
+static void pool_sample(const struct interp_window *w, const struct ir_inst *i, const double *x, double *out)
 {
-    struct window w = {.in = {1, 1}, .out = {1, 1}, .kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}};
-    uint32_t rank = i->type.rank - 2;
-    ICE_IF(rank < 1 || rank > 2, "%s over %u axes", ir_op_name(i->op), rank);
-    for (uint32_t d = 0; d < rank; d++) {
-        uint32_t e = d + 2 - rank;
-        w.in[e] = i->args[0]->type.dim[2 + d];
-        w.out[e] = i->type.dim[2 + d];
-        w.kernel[e] = kernel ? kernel[d] : attr_int_at(i, "kernel", d, 1);
-        w.stride[e] = attr_int_at(i, "strides", d, 1);
-        w.dilation[e] = attr_int_at(i, "dilations", d, 1);
-        w.pad[e] = attr_int_at(i, "pads", d, 0);
-        w.pad_end[e] = attr_int_at(i, "pads", d + rank, 0);
-    }
-    return w;
-}
-
-// Output columns [*lo, *hi) for which the input column x*stride + off is inside [0, in).
-static void inside(int64_t *lo, int64_t *hi, int64_t off, int64_t stride, int64_t in, int64_t out)
-{
-    *lo = off < 0 ? (-off + stride - 1) / stride : 0;
-    *hi = in - 1 - off < 0 ? 0 : (in - 1 - off) / stride + 1;
-    if (*hi > out) *hi = out;
-}
-
-static void conv(struct interp *in, const struct ir_inst *i, double *out)
-{
-    const struct ir_const *wc = ir_const_find(in->m, ir_get_string(i->attrs, "weight", ""));
-    ICE_IF(!wc, "convolution without weight");
-    const double *w = interp_const(in, i, "weight"), *bias = interp_const(in, i, "bias"), *x = interp_arg(in, i, 0);
-    struct window win = window_of(i, wc->dim + 2);
-    int64_t groups = ir_get_int(i->attrs, "groups", 1), cout = i->type.dim[1], cg = wc->dim[1];
-    int64_t og = cout / groups, plane = win.in[0] * win.in[1], oplane = win.out[0] * win.out[1];
-    for (int64_t b = 0; b < i->type.dim[0]; b++)
-        for (int64_t co = 0; co < cout; co++) {
-            double *y = out + (b * cout + co) * oplane;
-            for (int64_t k = 0; bias && k < oplane; k++) y[k] = bias[co];
-            for (int64_t c = 0; c < cg; c++) {
-                const double *plane_in = x + (b * cg * groups + co / og * cg + c) * plane;
-                for (int64_t ky = 0; ky < win.kernel[0]; ky++)
-                    for (int64_t kx = 0; kx < win.kernel[1]; kx++) {
-                        double v = w[((co * cg + c) * win.kernel[0] + ky) * win.kernel[1] + kx];
-                        int64_t oy = ky * win.dilation[0] - win.pad[0], ox = kx * win.dilation[1] - win.pad[1];
-                        int64_t ylo, yhi, xlo, xhi;
-                        inside(&ylo, &yhi, oy, win.stride[0], win.in[0], win.out[0]);
-                        inside(&xlo, &xhi, ox, win.stride[1], win.in[1], win.out[1]);
-                        for (int64_t yy = ylo; yy < yhi; yy++) {
-                            const double *row = plane_in + (yy * win.stride[0] + oy) * win.in[1] + ox;
-                            double *to = y + yy * win.out[1];
-                            for (int64_t xx = xlo; xx < xhi; xx++) to[xx] += v * row[xx * win.stride[1]];
-                        }
-                    }
-            }
-        }
-}
-
-static void pool(struct interp *in, const struct ir_inst *i, double *out)
-{
-    const double *x = interp_arg(in, i, 0);
-    struct window w = window_of(i, NULL);
     bool max = i->op == IR_TENSOR_maxpool, include = ir_get_int(i->attrs, "count_include_pad", 0) != 0;
-    int64_t maps = i->type.dim[0] * i->type.dim[1], plane = w.in[0] * w.in[1];
+    int64_t maps = i->type.dim[0] * i->type.dim[1], plane = w->in[0] * w->in[1];
     for (int64_t c = 0; c < maps; c++, x += plane)
-        for (int64_t oy = 0; oy < w.out[0]; oy++)
-            for (int64_t ox = 0; ox < w.out[1]; ox++) {
+        for (int64_t oy = 0; oy < w->out[0]; oy++)
+            for (int64_t ox = 0; ox < w->out[1]; ox++) {
                 double sum = 0, top = -INFINITY;
                 int64_t count = 0;
-                for (int64_t ky = 0; ky < w.kernel[0]; ky++)
-                    for (int64_t kx = 0; kx < w.kernel[1]; kx++) {
-                        int64_t y = oy * w.stride[0] - w.pad[0] + ky, z = ox * w.stride[1] - w.pad[1] + kx;
-                        bool real = y >= 0 && y < w.in[0] && z >= 0 && z < w.in[1];
-                        bool padded = y < w.in[0] + w.pad_end[0] && z < w.in[1] + w.pad_end[1];
+                for (int64_t ky = 0; ky < w->kernel[0]; ky++)
+                    for (int64_t kx = 0; kx < w->kernel[1]; kx++) {
+                        int64_t y = oy * w->stride[0] - w->pad[0] + ky, z = ox * w->stride[1] - w->pad[1] + kx;
+                        bool real = y >= 0 && y < w->in[0] && z >= 0 && z < w->in[1];
+                        bool padded = y < w->in[0] + w->pad_end[0] && z < w->in[1] + w->pad_end[1];
                         count += include ? padded : real;
                         if (!real) continue;
-                        sum += x[y * w.in[1] + z];
-                        top = fmax(top, x[y * w.in[1] + z]);
+                        sum += x[y * w->in[1] + z];
+                        top = fmax(top, x[y * w->in[1] + z]);
                     }
                 *out++ = max ? top : sum / (double)(count ? count : 1);
             }
 }
 
+static void pool(struct interp *in, const struct ir_inst *i, double *out)
+{
+    struct interp_window w = interp_window(i, NULL);
+    const double *x = interp_arg(in, i, 0);
+    int64_t nx = ir_type_numel(&i->args[0]->type), ny = ir_type_numel(&i->type);
+#pragma omp parallel for if (in->rows > 1)
+    for (int64_t r = 0; r < in->rows; r++) pool_sample(&w, i, x + r * nx, out + r * ny);
+}
+
 static void gemm(struct interp *in, const struct ir_inst *i, double *out)
 {
+    enum { SIDE = 8 };                  // outputs side by side: independent sums
     const struct ir_const *wc = ir_const_find(in->m, ir_get_string(i->attrs, "weight", ""));
     ICE_IF(!wc, "gemm without weight");
     const double *w = interp_const(in, i, "weight"), *bias = interp_const(in, i, "bias"), *x = interp_arg(in, i, 0);
-    int64_t no = wc->dim[0], ni = wc->dim[1], rows = ir_type_numel(&i->type) / no;
+    int64_t no = wc->dim[0], ni = wc->dim[1], rows = in->rows * ir_type_numel(&i->type) / no;
+#pragma omp parallel for if (rows > 1)
     for (int64_t r = 0; r < rows; r++)
-        for (int64_t o = 0; o < no; o++) {
-            double s = bias ? bias[o] : 0;
-            for (int64_t k = 0; k < ni; k++) s += w[o * ni + k] * x[r * ni + k];
-            out[r * no + o] = s;
+        for (int64_t o = 0; o < no; o += SIDE) {
+            int64_t n = no - o < SIDE ? no - o : SIDE;
+            double s[SIDE] = {0};
+            const double *row[SIDE];
+            for (int64_t j = 0; j < SIDE; j++) {
+                row[j] = w + (o + (j < n ? j : 0)) * ni;
+                s[j] = bias && j < n ? bias[o + j] : 0;
+            }
+            for (int64_t k = 0; k < ni; k++)
+                for (int j = 0; j < SIDE; j++) s[j] += row[j][k] * x[r * ni + k];
+            memcpy(out + r * no + o, s, (size_t)n * sizeof *s);
         }
 }
 
@@ -155,16 +110,30 @@ static double combine(enum ir_op op, double a, double b)
     }
 }
 
+/* Where each element of a type reads an operand of shape (rank, dim) broadcast to it; NULL for the element itself. */
+static const int64_t *broadcast(struct interp *in, const struct ir_type *t, uint32_t rank, const int64_t *dim)
+{
+    int64_t numel = 1, n = ir_type_numel(t);
+    for (uint32_t d = 0; d < rank; d++) numel *= dim[d];
+    if (numel == n) return NULL;
+    int64_t *map = ARENA_ARRAY(in->arena, int64_t, n);
+    struct walk w = walk_of(t);
+    for (int64_t k = 0; numel > 1 && k < n; k++, step(&w)) map[k] = spread(&w, rank, dim);
+    return map;
+}
+
 static void binary(struct interp *in, const struct ir_inst *i, double *out)
 {
     const struct ir_type *ta = &i->args[0]->type, *tb = i->nargs > 1 ? &i->args[1]->type : NULL;
     const struct ir_const *c = tb ? NULL : ir_const_find(in->m, ir_get_string(i->attrs, "value", ""));
     const double *a = interp_arg(in, i, 0), *b = tb ? interp_arg(in, i, 1) : interp_const(in, i, "value");
-    uint32_t rank = tb ? tb->rank : c->rank;
-    const int64_t *dim = tb ? tb->dim : c->dim;
-    struct walk w = walk_of(&i->type);
-    for (int64_t k = 0, n = ir_type_numel(&i->type); k < n; k++, step(&w))
-        out[k] = combine(i->op, a[spread(&w, ta->rank, ta->dim)], b[spread(&w, rank, dim)]);
+    const int64_t *at_a = broadcast(in, &i->type, ta->rank, ta->dim);
+    const int64_t *at_b = tb ? broadcast(in, &i->type, tb->rank, tb->dim) : broadcast(in, &i->type, c->rank, c->dim);
+    int64_t n = ir_type_numel(&i->type), na = ir_type_numel(ta), nb = tb ? ir_type_numel(tb) : 0;
+#pragma omp parallel for if (in->rows > 1)
+    for (int64_t r = 0; r < in->rows; r++)
+        for (int64_t k = 0; k < n; k++)
+            out[r * n + k] = combine(i->op, a[r * na + (at_a ? at_a[k] : k)], b[r * nb + (at_b ? at_b[k] : k)]);
 }
 
 static int64_t axis_of(int64_t a, uint32_t rank)
@@ -180,16 +149,18 @@ static void reduce(struct interp *in, const struct ir_inst *i, double *out)
     for (uint32_t d = 0; d < t->rank; d++) gone[d] = !axes;
     for (size_t k = 0; axes && k < axes->ints.n; k++) gone[axis_of(axes->ints.v[k], t->rank)] = true;
     const double *x = interp_arg(in, i, 0);
-    int64_t n = ir_type_numel(t), rows = ir_type_numel(&i->type);
+    int64_t n = ir_type_numel(t), left = ir_type_numel(&i->type), *to = ARENA_ARRAY(in->arena, int64_t, n);
     struct walk w = walk_of(t);
-    for (int64_t k = 0; k < n; k++, step(&w)) {
-        int64_t to = 0;
+    for (int64_t k = 0; k < n; k++, step(&w))
         for (uint32_t d = 0; d < t->rank; d++)
-            if (!gone[d]) to = to * t->dim[d] + w.at[d];
-        out[to] += x[k];
+            if (!gone[d]) to[k] = to[k] * t->dim[d] + w.at[d];
+    bool mean = !strcmp(ir_get_string(i->attrs, "mode", "mean"), "mean");
+#pragma omp parallel for if (in->rows > 1)
+    for (int64_t r = 0; r < in->rows; r++) {
+        double *y = out + r * left;
+        for (int64_t k = 0; k < n; k++) y[to[k]] += x[r * n + k];
+        for (int64_t k = 0; mean && k < left; k++) y[k] *= (double)left / (double)n;
     }
-    if (!strcmp(ir_get_string(i->attrs, "mode", "mean"), "mean"))
-        for (int64_t k = 0; k < rows; k++) out[k] *= (double)rows / (double)n;
 }
 
 // transpose, slice, pad, gather: each output element is one input element or a fill value.
@@ -200,8 +171,10 @@ static void move(struct interp *in, const struct ir_inst *i, double *out)
     const struct ir_attr *axes = ir_attr_find(i->attrs, "axes"), *starts = ir_attr_find(i->attrs, "starts");
     const double *index = i->op == IR_TENSOR_gather ? interp_const(in, i, "indices") : NULL;
     int64_t axis = axis_of(ir_get_int(i->attrs, "axis", 0), t->rank);
+    int64_t n = ir_type_numel(&i->type), nx = ir_type_numel(t), *from = ARENA_ARRAY(in->arena, int64_t, n);
+    double value = ir_get_float(i->attrs, "value", 0);
     struct walk w = walk_of(&i->type);
-    for (int64_t k = 0, n = ir_type_numel(&i->type); k < n; k++, step(&w)) {
+    for (int64_t k = 0; k < n; k++, step(&w)) {
         int64_t at[IR_MAX_RANK];
         bool real = true;
         memcpy(at, w.at, sizeof at);
@@ -228,20 +201,24 @@ static void move(struct interp *in, const struct ir_inst *i, double *out)
             at[axis] = (int64_t)index[w.at[axis]];
             if (at[axis] < 0) at[axis] += t->dim[axis];
         }
-        out[k] = real ? x[flat(t->rank, t->dim, at)] : ir_get_float(i->attrs, "value", 0);
+        from[k] = real ? flat(t->rank, t->dim, at) : -1;
     }
+#pragma omp parallel for if (in->rows > 1)
+    for (int64_t r = 0; r < in->rows; r++)
+        for (int64_t k = 0; k < n; k++) out[r * n + k] = from[k] < 0 ? value : x[r * nx + from[k]];
 }
 
 static void concat(struct interp *in, const struct ir_inst *i, double *out)
 {
-    int64_t axis = axis_of(ir_get_int(i->attrs, "axis", 0), i->type.rank), inner = 1, outer = 1, before = 0;
+    int64_t axis = axis_of(ir_get_int(i->attrs, "axis", 0), i->type.rank), inner = 1, outer, before = 0;
+    outer = in->rows;
     for (uint32_t d = 0; d < i->type.rank; d++)
         if (d < axis)
             outer *= i->type.dim[d];
         else
             inner *= i->type.dim[d];
     for (uint32_t a = 0; a < i->nargs; a++) {
-        int64_t part = ir_type_numel(&i->args[a]->type) / outer;
+        int64_t part = in->rows * ir_type_numel(&i->args[a]->type) / outer;
         const double *x = interp_arg(in, i, a);
         for (int64_t o = 0; o < outer; o++) memcpy(out + o * inner + before, x + o * part, (size_t)part * sizeof *x);
         before += part;
@@ -250,10 +227,10 @@ static void concat(struct interp *in, const struct ir_inst *i, double *out)
 
 void interp_tensor(struct interp *in, const struct ir_inst *i, double *out)
 {
-    int64_t n = ir_type_numel(&i->type);
+    int64_t numel = ir_type_numel(&i->type), n = in->rows * numel;
     const double *x = i->nargs ? interp_arg(in, i, 0) : NULL;
     switch (i->op) {
-    case IR_TENSOR_conv: conv(in, i, out); break;
+    case IR_TENSOR_conv: interp_conv(in, i, out); break;
     case IR_TENSOR_gemm: gemm(in, i, out); break;
     case IR_TENSOR_avgpool:
     case IR_TENSOR_maxpool: pool(in, i, out); break;
@@ -271,12 +248,14 @@ void interp_tensor(struct interp *in, const struct ir_inst *i, double *out)
     case IR_TENSOR_mulc: binary(in, i, out); break;
     case IR_TENSOR_batchnorm: {
         const double *scale = interp_const(in, i, "scale"), *shift = interp_const(in, i, "shift");
-        int64_t c = i->type.dim[1], inner = n / (i->type.dim[0] * c);
+        int64_t c = i->type.dim[1], inner = numel / (i->type.dim[0] * c);
+#pragma omp parallel for if (in->rows > 1)
         for (int64_t k = 0; k < n; k++) out[k] = x[k] * scale[k / inner % c] + shift[k / inner % c];
         break;
     }
     case IR_TENSOR_pow: {
         int64_t e = ir_get_int(i->attrs, "exponent", 1);
+#pragma omp parallel for if (in->rows > 1)
         for (int64_t k = 0; k < n; k++) {
             double y = 1;
             for (int64_t j = 0; j < e; j++) y *= x[k];
@@ -287,6 +266,7 @@ void interp_tensor(struct interp *in, const struct ir_inst *i, double *out)
     case IR_TENSOR_act: {
         act_fn fn = act_find(ir_get_string(i->attrs, "fn", ""));
         ICE_IF(!fn, "no function '%s'", ir_get_string(i->attrs, "fn", ""));
+#pragma omp parallel for if (in->rows > 1)
         for (int64_t k = 0; k < n; k++) out[k] = fn(x[k], i->attrs);
         break;
     }
@@ -300,8 +280,8 @@ void interp_tensor(struct interp *in, const struct ir_inst *i, double *out)
     case IR_TENSOR_affine: {
         struct ir_csr a = ir_csr_find(in->m, ir_get_string(i->attrs, "mat", ""));
         const double *bias = interp_const(in, i, "bias");
-        if (bias) memcpy(out, bias, (size_t)n * sizeof *out);
-        interp_csr(out, &a, x);
+        for (int64_t r = 0; bias && r < in->rows; r++) memcpy(out + r * numel, bias, (size_t)numel * sizeof *out);
+        interp_csr(out, &a, x, in->rows);
         break;
     }
     default: ICE("no interpreter for %s", ir_op_name(i->op));

@@ -148,12 +148,13 @@ struct ir_module *ir_load(const char *path);                                    
 /* Rules of every operation; 0, or -1 after diag_error. Runs after every pass. */
 int ir_verify(struct ir_module *);
 
-/* Interpreter on doubles, any dialect. inputs/outputs: one array per module input/output, tensors row-major, bundles
- * count*n. `noise` NULL, or a model that adds to ckks.* results the error that encryption would (simulate). */
+/* Interpreter on doubles, any dialect. inputs/outputs: one array per module input/output, rows samples of it, tensors row-major,
+ * bundles count*n. `noise` NULL, or a model that adds to ckks.* results the error that encryption would (simulate). */
 struct ir_noise;
 struct ir_run {
     const struct ir_noise *noise;
-    /* called after every instruction with its value; may be NULL */
+    int64_t rows;                       // samples at once, in threads; 0: 1. interp_rows (interp.h) says how many suit
+    /* called after every instruction with its values, n = rows times its elements, sample after sample; may be NULL */
     void (*observe)(void *arg, const struct ir_inst *, const double *value, int64_t n);
     void *arg;
 };

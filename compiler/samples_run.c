@@ -2,6 +2,7 @@
 // Whole batches through a module, results to files, and how far two results lie apart.
 #include "cmd.h"
 #include "diag.h"
+#include "interp.h"
 #include "layout.h"
 #include "noise.h"
 
@@ -61,32 +62,38 @@ int samples_save(const struct samples *s, const struct ir_module *m, uint32_t i,
 int samples_interp(struct samples *s, struct arena *arena, struct ir_module *m, const struct ir_run *run, const char *label)
 {
     bool packed = m->dialect != IR_TENSOR;
+    int64_t most = interp_rows(m, s->rows);
     const double **in = ARENA_ARRAY(arena, const double *, s->nin + 1);
     double **slots = ARENA_ARRAY(arena, double *, s->nin + 1), **out = ARENA_ARRAY(arena, double *, s->nout + 1);
-    for (uint32_t i = 0; packed && i < s->nin; i++) slots[i] = ARENA_ARRAY(arena, double, ir_type_numel(&ir_input(m, i)->type));
-    for (uint32_t k = 0; packed && k < s->nout; k++) out[k] = ARENA_ARRAY(arena, double, ir_type_numel(&m->outputs[k]->type));
-    for (int64_t r = 0; r < s->rows; r++) {
+    for (uint32_t i = 0; packed && i < s->nin; i++)
+        slots[i] = ARENA_ARRAY(arena, double, most * ir_type_numel(&ir_input(m, i)->type));
+    for (uint32_t k = 0; packed && k < s->nout; k++)
+        out[k] = ARENA_ARRAY(arena, double, most * ir_type_numel(&m->outputs[k]->type));
+    for (int64_t r = 0, n; r < s->rows; r += n) {
         progress(label, (size_t)r, (size_t)s->rows);
+        n = s->rows - r < most ? s->rows - r : most;
         for (uint32_t i = 0; i < s->nin; i++) {
             const struct ir_inst *x = ir_input(m, i);
             struct ir_type t = io_shape(&x->type, x->attrs);
             in[i] = s->in[i] + r * ir_type_numel(&t);
             if (!packed) continue;
             struct layout l = layout_of(x->attrs);
-            layout_pack(slots[i], &l, in[i]);
+            for (int64_t j = 0; j < n; j++) layout_pack(slots[i] + j * ir_type_numel(&x->type), &l, in[i] + j * ir_type_numel(&t));
             in[i] = slots[i];
         }
         for (uint32_t k = 0; !packed && k < s->nout; k++) out[k] = s->out[k] + r * output_numel(m, k);
-        struct ir_run row = run ? *run : (struct ir_run){0};
+        struct ir_run part = run ? *run : (struct ir_run){0};
         struct ir_noise noise = {0};
-        if (row.noise) {                // another error for every sample
-            noise.seed = row.noise->seed + (uint64_t)r * 0xd1342543de82ef95u;
-            row.noise = &noise;
+        part.rows = n;
+        if (part.noise) {               // another error for every sample, the same whatever runs together
+            noise.seed = part.noise->seed + (uint64_t)r * 0xd1342543de82ef95u;
+            part.noise = &noise;
         }
-        if (ir_interp(m, in, out, &row)) return -1;
+        if (ir_interp(m, in, out, &part)) return -1;
         for (uint32_t k = 0; packed && k < s->nout; k++) {
             struct layout l = layout_of(m->output_attrs[k]);
-            layout_unpack(s->out[k] + r * output_numel(m, k), &l, out[k]);
+            for (int64_t j = 0; j < n; j++)
+                layout_unpack(s->out[k] + (r + j) * output_numel(m, k), &l, out[k] + j * ir_type_numel(&m->outputs[k]->type));
         }
     }
     progress(label, 1, 1);
