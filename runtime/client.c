@@ -44,7 +44,10 @@ static const char help_decrypt[] =
     "\n"
     "  --keys DIR       folder with secret.key\n"
     "  --input FILE     encrypted results, from `server run`\n"
-    "  --output FILE    .npy, one for each output of the model (NAME= where there are several), or one .npz for all\n";
+    "  --output FILE    .npy, one for each output of the model (NAME= where there are several), or one .npz for all\n"
+    "\n"
+    "A trace, from `server run --trace`, becomes one .npy of shape samples x vectors x slots: the values of all steps of\n"
+    "the program in order, as many vectors each as it has ciphertexts.\n";
 
 /* "NAME=path" where NAME is one of the ports: its index and the path. Otherwise -1 and the whole text. */
 static int named_port(const char **path, const char *arg, const struct ck_port *port, uint32_t n)
@@ -380,13 +383,57 @@ static int write_outputs(const struct ck_program *p, const struct ck_npy *a, con
     return why ? ck_fail(p, path, "%s", why) : 0;
 }
 
+/* The vectors of one step of one sample to the stream: n values each. */
+static int decrypt_step(FILE *to, const struct ck_program *p, const struct ck_context *ctx, const struct ck_secret *sk,
+                        const struct ck_section *s, const struct ck_port *io)
+{
+    struct ck_ct *ct = calloc(io->count + 1, sizeof *ct);
+    double *slots = malloc(io->n * sizeof *slots);
+    enum ck_err err = ct && slots ? CK_OK : CK_ENOMEM;
+    for (uint32_t c = 0; c < io->count && err == CK_OK; c++) err = ck_ct_init(&ct[c], ctx, io->level, 1);
+    const char *why = err == CK_OK ? ck_ct_load(ct, ctx, s, io) : NULL;
+    for (uint32_t c = 0; c < io->count && err == CK_OK && !why; c++) {
+        err = ck_decrypt(slots, ctx, sk, &ct[c]);
+        if (err == CK_OK) fwrite(slots, sizeof *slots, io->n, to);
+    }
+    for (uint32_t c = 0; ct && c < io->count; c++) ck_ct_clear(&ct[c]);
+    free(ct);
+    free(slots);
+    if (why) return ck_fail(p, p->input[0], "%s", why);
+    return err == CK_OK ? 0 : ck_fail_err(p, p->input[0], err);
+}
+
+/* A trace into one array, a step at a time. */
+static int decrypt_trace(const struct ck_program *p, const struct ck_context *ctx, const struct ck_secret *sk, const struct ck_file *f,
+                         uint32_t samples)
+{
+    const struct ck_model *m = p->model;
+    struct ck_npy a = {.type = CK_NPY_F8, .rank = 3, .dim = {samples, 0, INT64_C(1) << m->params.log_slots}};
+    struct ck_out_file o;
+    char head[CK_NPY_HEADER_MAX];
+    for (size_t k = 0; k < m->nsteps; k++) a.dim[1] += m->steps[k].count;
+    const char *why = ck_out_open(&o, p->output[0], 0600);
+    if (why) return ck_fail(p, p->output[0], "%s", why);
+    int rc = 0;
+    fwrite(head, 1, ck_npy_header(head, &a), o.f);
+    for (uint32_t i = 0; i < f->nsections && !rc && !ferror(o.f); i++) {
+        struct ck_port io = ck_trace_port(m, &m->steps[i % m->nsteps]);
+        rc = decrypt_step(o.f, p, ctx, sk, &f->section[i], &io);
+        ck_section_done(f, &f->section[i]);
+    }
+    why = ck_out_close(&o, !rc);
+    return rc || !why ? rc : ck_fail(p, p->output[0], "%s", why);
+}
+
 static int decrypt_file(const struct ck_program *p, const struct ck_file *f, struct ck_npy *a, const char **want)
 {
     const struct ck_model *m = p->model;
     const char *npz = NULL, *why;
-    uint32_t samples = 0;
-    if ((why = ck_ct_file_check(&samples, f, m, CK_TAG("OUTP")))) return ck_fail(p, p->input[0], "%s", why);
-    int rc = pick_outputs(p, want, &npz);
+    uint32_t samples = 0, tag = f->nsections && f->section[0].tag == CK_TAG("TRCE") ? CK_TAG("TRCE") : CK_TAG("OUTP");
+    if ((why = ck_ct_file_check(&samples, f, m, tag))) return ck_fail(p, p->input[0], "%s", why);
+    if (tag == CK_TAG("TRCE") && (p->nout != 1 || ends_in(p->output[0], ".npz")))
+        return ck_fail(p, "--output", "a trace becomes one .npy");
+    int rc = tag == CK_TAG("TRCE") ? 0 : pick_outputs(p, want, &npz);
     if (rc) return rc;
     struct ck_context *ctx = ck_program_context(p);
     if (!ctx) return 1;
@@ -395,6 +442,7 @@ static int decrypt_file(const struct ck_program *p, const struct ck_file *f, str
     rc = load_secret(&sk, &keys, p, ctx);
     if (!rc && memcmp(&keys, &f->prints.keys, sizeof keys))
         rc = ck_fail(p, p->input[0], "is encrypted under another key set than %s", p->keys);
+    if (!rc && tag == CK_TAG("TRCE")) rc = decrypt_trace(p, ctx, sk, f, samples);
     for (uint32_t i = 0; i < m->nout && !rc; i++)
         if (npz || want[i]) rc = decrypt_port(&a[i], p, ctx, sk, f, i, samples);
     ck_secret_free(sk);

@@ -16,22 +16,36 @@ static uint64_t poly_bytes(const struct ck_context *ctx, uint32_t level)
     return bits * (ctx->n / 8);
 }
 
+struct ck_port ck_trace_port(const struct ck_model *m, const struct ck_step *step)
+{
+    enum { ROOM = 20 };         // bits for the largest value and its sign
+    uint32_t level = 0;
+    double bits = log2((double)m->params.q[0]);
+    while (level < step->level && bits < log2(step->scale) + ROOM) bits += log2((double)m->params.q[++level]);
+    return (struct ck_port){.name = step->node, .n = 1u << m->params.log_slots, .count = step->count, .level = level, .scale = step->scale};
+}
+
 const char *ck_ct_file_check(uint32_t *samples, const struct ck_file *f, const struct ck_model *m, uint32_t tag)
 {
     static const char bad[] = "is damaged (contents)";
-    int in = tag == CK_TAG("INPT");
-    uint32_t ports = in ? m->nin : m->nout;
+    const struct { uint32_t tag; size_t ports; const char *other; } kinds[] = {
+        {CK_TAG("INPT"), m->nin, "holds encrypted inputs; results, from `server run`, are wanted"},
+        {CK_TAG("OUTP"), m->nout, "holds encrypted results; inputs, from `client encrypt`, are wanted"},
+        {CK_TAG("TRCE"), m->nsteps, "holds a trace of a run; inputs, from `client encrypt`, are wanted"},
+    };
+    size_t ports = 1;
     const char *why = ck_prints_match(f, &m->params, NULL, m->fingerprint);
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds && !why; k++) {
+        if (kinds[k].tag == tag) ports = kinds[k].ports;
+        else if (f->nsections && f->section[0].tag == kinds[k].tag) why = kinds[k].other;
+    }
     if (why) return why;
-    if (f->nsections && f->section[0].tag == (in ? CK_TAG("OUTP") : CK_TAG("INPT")))
-        return in ? "holds encrypted results; the server wants encrypted inputs, from `client encrypt`"
-                  : "holds encrypted inputs; decryption wants encrypted results, from `server run`";
     if (f->nsections == 0 || f->nsections % ports) return bad;
     for (uint32_t i = 0; i < f->nsections; i++) {
         const struct ck_section *s = &f->section[i];
         if (s->tag != tag || s->a != (int32_t)(i % ports) || s->b != i / ports) return bad;
     }
-    *samples = f->nsections / ports;
+    *samples = (uint32_t)(f->nsections / ports);
     return NULL;
 }
 
@@ -106,12 +120,12 @@ enum ck_err ck_ct_encrypt_section(struct ck_writer *w, struct ck_ct *ct, const s
     return err;
 }
 
-enum ck_err ck_ct_save_section(struct ck_writer *w, const struct ck_ct *ct, const struct ck_context *ctx,
+enum ck_err ck_ct_save_section(struct ck_writer *w, uint32_t tag, const struct ck_ct *ct, const struct ck_context *ctx,
                                const struct ck_port *port, uint32_t port_index, uint32_t sample)
 {
     uint64_t *packed = malloc(ctx->n * sizeof *packed);
     if (!packed) return CK_ENOMEM;
-    ck_writer_section(w, CK_TAG("OUTP"), (int32_t)port_index, sample);
+    ck_writer_section(w, tag, (int32_t)port_index, sample);
     for (uint32_t i = 0; i < port->count; i++) put_head(w, &ct[i], 2, NULL);
     for (uint32_t i = 0; i < port->count; i++)
         for (uint32_t p = 0; p < 2; p++) put_poly(w, &ct[i], p, ctx, packed);

@@ -13,6 +13,7 @@ static const struct {
     unsigned bit;
 } options[] = {
     {"--keys", CK_OPT_KEYS}, {"--input", CK_OPT_INPUT}, {"--output", CK_OPT_OUTPUT}, {"--weights", CK_OPT_WEIGHTS},
+    {"--report", CK_OPT_REPORT}, {"--trace", CK_OPT_TRACE},
 };
 
 int ck_fail(const struct ck_program *p, const char *where, const char *fmt, ...)
@@ -117,16 +118,20 @@ static int parse(struct ck_program *p, const struct ck_command *c, int argc, cha
             p->mode = CK_PROGRESS_QUIET;
         } else if (!bit && (known & CK_OPT_FORCE) && !strcmp(argv[i], "--force")) {
             p->force = 1;
+        } else if (!bit && (known & CK_OPT_LAYERS) && !strcmp(argv[i], "--layers")) {
+            p->layers = 1;
         } else if (!(bit & known)) {
             return ck_fail(p, NULL, "'%s' is not an option of %s; see %s %s --help", word, c->name, p->name, c->name);
         }
         if (missing) return ck_fail(p, word, "wants a value");
         if ((bit & seen) && bit != CK_OPT_INPUT && bit != CK_OPT_OUTPUT)
-            return ck_fail(p, NULL, "%s is given twice", bit == CK_OPT_KEYS ? "--keys" : "--weights");
+            return ck_fail(p, NULL, "%.*s is given twice", (int)strcspn(word, "="), word);
         seen |= bit;
         switch (bit) {
         case CK_OPT_KEYS: p->keys = v; break;
         case CK_OPT_WEIGHTS: p->weights = v; break;
+        case CK_OPT_REPORT: p->report = v; break;
+        case CK_OPT_TRACE: p->trace = v; break;
         case CK_OPT_INPUT: p->input[p->nin++] = v; break;
         case CK_OPT_OUTPUT: p->output[p->nout++] = v; break;
         default: break;

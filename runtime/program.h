@@ -7,15 +7,18 @@
 #include "progress.h"
 #include "store.h"
 
-enum { CK_OPT_KEYS = 1, CK_OPT_INPUT = 2, CK_OPT_OUTPUT = 4, CK_OPT_WEIGHTS = 8, CK_OPT_FORCE = 16 };
+enum {
+    CK_OPT_KEYS = 1, CK_OPT_INPUT = 2, CK_OPT_OUTPUT = 4, CK_OPT_WEIGHTS = 8, CK_OPT_FORCE = 16, CK_OPT_LAYERS = 32, CK_OPT_REPORT = 64,
+    CK_OPT_TRACE = 128
+};
 
 struct ck_program {
     const char *name;           // "client", for messages
     const struct ck_model *model;
-    const char *keys, *weights; // options; NULL if not given
+    const char *keys, *weights, *report, *trace;    // options; NULL if not given
     uint32_t nin, nout;
     const char **input, **output;   // own
-    int threads, force;
+    int threads, force, layers;
     enum ck_progress_mode mode;
 };
 

@@ -3,6 +3,7 @@
 // reads a secret.
 #include "internal.h"
 #include "program.h"
+#include "steps.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,10 @@ static const char help[] =
     "  --output FILE    encrypted results, for `client decrypt`\n"
     "  --threads T      threads (default: as many as there are processors)\n"
     "  --weights FILE   weights (default: weights.bin beside this program)\n"
+    "  --layers         print the time of every step and every part\n"
+    "  --report FILE    write the times as JSON, in the order of plan.json's layers\n"
+    "  --trace FILE     write the value of every step too, encrypted: whoever has the secret key can read the\n"
+    "                   weights off them (`client decrypt`, `tacet compare`)\n"
     "  --quiet          no progress, no figures\n";
 
 struct server {
@@ -29,14 +34,36 @@ struct server {
     struct ck_eval *eval;
     struct ck_ct **reg;             // own: nregs arrays
     struct ck_progress progress;
+    struct ck_steps steps;
+    struct ck_writer trace;         // open if p->trace
+    struct ck_ct *kept;             // own: what goes to the trace, at its lower level
+    uint32_t nkept, sample;
     char *weights_path;
 };
+
+/* The value of a step as the next section of the trace. */
+static enum ck_err keep(struct server *s, size_t step)
+{
+    const struct ck_step *t = &s->p->model->steps[step];
+    struct ck_port port = ck_trace_port(s->p->model, t);
+    for (uint32_t i = 0; i < t->count; i++) CK_TRY(ck_drop(s->eval, &s->kept[i], &s->reg[t->reg][i], port.level));
+    return ck_ct_save_section(&s->trace, CK_TAG("TRCE"), s->kept, s->ctx, &port, (uint32_t)step, s->sample);
+}
+
+/* All steps before `step` are done. */
+static enum ck_err finished(struct server *s, size_t step)
+{
+    ck_steps_stop(&s->steps);
+    return s->p->trace && step ? keep(s, step - 1) : CK_OK;
+}
 
 static enum ck_err announce(void *arg, size_t step)
 {
     struct server *s = arg;
     const struct ck_step *now = &s->p->model->steps[step];
+    CK_TRY(finished(s, step));
     ck_progress_step(&s->progress, step, s->p->model->nsteps, *now->node ? now->node : now->op);
+    ck_steps_start(&s->steps, step);
     return CK_OK;
 }
 
@@ -50,6 +77,20 @@ static char *beside_executable(void)
     char *slash = strrchr(exe, '/');
     if (slash) *slash = 0;
     return ck_path_join(exe, "weights.bin");
+}
+
+static enum ck_err room_for_trace(struct server *s)
+{
+    const struct ck_model *m = s->p->model;
+    uint32_t level = 0;
+    for (size_t k = 0; k < m->nsteps; k++) {
+        struct ck_port port = ck_trace_port(m, &m->steps[k]);
+        if (port.level > level) level = port.level;
+        if (port.count > s->nkept) s->nkept = port.count;
+    }
+    if (!(s->kept = calloc(s->nkept + 1, sizeof *s->kept))) return CK_ENOMEM;
+    for (uint32_t i = 0; i < s->nkept; i++) CK_TRY(ck_ct_init(&s->kept[i], s->ctx, level, 1));
+    return CK_OK;
 }
 
 static int load(struct server *s, struct ck_print *keys)
@@ -93,6 +134,8 @@ static int load(struct server *s, struct ck_print *keys)
         for (uint32_t i = 0; i < m->regs[r].count && err == CK_OK; i++)
             err = ck_ct_init(&s->reg[r][i], s->ctx, m->regs[r].max_level, m->regs[r].max_degree);
     }
+    if (err == CK_OK) err = ck_steps_init(&s->steps, m);
+    if (err == CK_OK && p->trace) err = room_for_trace(s);
     return err == CK_OK ? 0 : ck_fail_err(p, NULL, err);
 }
 
@@ -104,6 +147,9 @@ static void unload(struct server *s)
         free(s->reg[r]);
     }
     free(s->reg);
+    for (uint32_t i = 0; s->kept && i < s->nkept; i++) ck_ct_clear(&s->kept[i]);
+    free(s->kept);
+    ck_steps_clear(&s->steps);
     ck_eval_free(s->eval);
     ck_evk_free(s->evk);
     ck_weights_close(s->weights);
@@ -122,20 +168,38 @@ static int run_sample(struct server *s, const struct ck_file *in, struct ck_writ
         ck_section_done(in, sec);
         if (why) return ck_fail(p, p->input[0], "%s", why);
     }
+    s->sample = sample;
     enum ck_err err = m->run(s->eval, s->reg);
+    if (err == CK_OK) err = finished(s, m->nsteps);
     if (err != CK_OK) return ck_fail_err(p, s->progress.what, err);
     for (uint32_t i = 0; i < m->nout; i++) {
         const struct ck_ct *ct = s->reg[m->out_reg[i]];
         for (uint32_t c = 0; c < m->out[i].count; c++)
             if (ct[c].level != m->out[i].level || ct[c].degree != 1 || !ck_scale_equal(ct[c].scale, m->out[i].scale))
                 return ck_fail_err(p, m->out[i].name, CK_ESCALE);
-        err = ck_ct_save_section(w, ct, s->ctx, &m->out[i], i, sample);
+        err = ck_ct_save_section(w, CK_TAG("OUTP"), ct, s->ctx, &m->out[i], i, sample);
         if (err != CK_OK) return ck_fail_err(p, p->output[0], err);
     }
     return 0;
 }
 
-static int run_all(struct server *s, const struct ck_file *in, const struct ck_print *keys, double loading)
+/* What the run took, on standard output and in the report. */
+static int report(struct server *s, uint32_t samples, double total)
+{
+    const struct ck_program *p = s->p;
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    s->steps.peak_bytes = (uint64_t)u.ru_maxrss * 1024;
+    s->steps.threads = (uint32_t)s->ctx->threads;
+    if (p->layers) ck_steps_print(&s->steps);
+    if (p->mode != CK_PROGRESS_QUIET)
+        printf("%u sample%s, %.3f s each, %.3f s loading; peak memory %s\n", samples, samples == 1 ? "" : "s", total / samples,
+               s->steps.loading, ck_bytes_text(s->steps.peak_bytes));
+    const char *why = p->report ? ck_steps_write(&s->steps, p->report) : NULL;
+    return why ? ck_fail(p, p->report, "%s", why) : 0;
+}
+
+static int run_all(struct server *s, const struct ck_file *in, const struct ck_print *keys)
 {
     const struct ck_program *p = s->p;
     const struct ck_model *m = p->model;
@@ -145,30 +209,33 @@ static int run_all(struct server *s, const struct ck_file *in, const struct ck_p
     if (memcmp(keys, &in->prints.keys, sizeof *keys))
         return ck_fail(p, p->input[0], "is encrypted under another key set than %s; encrypt it with the secret key from the same keygen",
                        p->keys);
+    size_t most = CK_FILE_SECTIONS_MAX / (p->trace && m->nsteps > m->nout ? m->nsteps : m->nout);
+    if (samples > most)
+        return ck_fail(p, p->input[0], "holds %u samples; at most %zu fit one %s", samples, most, p->trace ? "trace" : "file");
     struct ck_writer w;
     why = ck_writer_open(&w, p->output[0], 0644, CK_KIND_CIPHERTEXT, 64, samples * m->nout, &in->prints);
     if (why) return ck_fail(p, p->output[0], "%s", why);
+    if (p->trace && (why = ck_writer_open(&s->trace, p->trace, 0644, CK_KIND_CIPHERTEXT, 64, samples * (uint32_t)m->nsteps, &in->prints))) {
+        ck_writer_close(&w, 0);
+        return ck_fail(p, p->trace, "%s", why);
+    }
     double total = 0;
     int rc = 0;
-    for (uint32_t i = 0; i < samples && !rc && !w.why; i++) {
+    for (uint32_t i = 0; i < samples && !rc && !w.why && !(p->trace && s->trace.why); i++) {
         char title[48];
         snprintf(title, sizeof title, "sample %u/%u", i + 1, samples);
         ck_progress_begin(&s->progress, p->mode, title);
         rc = run_sample(s, in, &w, i);
         double t = ck_progress_end(&s->progress);
         total += t;
+        s->steps.samples++;
         if (!rc && p->mode != CK_PROGRESS_QUIET) printf("sample %u/%u: %.3f s\n", i + 1, samples, t);
         fflush(stdout);
     }
+    if (p->trace && (why = ck_writer_close(&s->trace, !rc && !w.why)) && !rc && !w.why) rc = ck_fail(p, p->trace, "%s", why);
     why = ck_writer_close(&w, !rc);
     if (!rc && why) rc = ck_fail(p, p->output[0], "%s", why);
-    if (!rc && p->mode != CK_PROGRESS_QUIET) {
-        struct rusage u;
-        getrusage(RUSAGE_SELF, &u);
-        printf("%u sample%s, %.3f s each, %.3f s loading; peak memory %s\n", samples, samples == 1 ? "" : "s",
-               total / samples, loading, ck_bytes_text((uint64_t)u.ru_maxrss * 1024));
-    }
-    return rc;
+    return rc ? rc : report(s, samples, total);
 }
 
 static int run(const struct ck_program *p)
@@ -185,7 +252,8 @@ static int run(const struct ck_program *p)
     if (!why && (why = ck_ct_file_check(&samples, &in, p->model, CK_TAG("INPT")))) ck_file_close(&in);
     if (why) return ck_fail(p, p->input[0], "%s", why);
     int rc = load(&s, &keys);
-    if (!rc) rc = run_all(&s, &in, &keys, ck_progress_now() - start);
+    s.steps.loading = ck_progress_now() - start;
+    if (!rc) rc = run_all(&s, &in, &keys);
     ck_file_close(&in);
     unload(&s);
     return rc;
@@ -194,7 +262,8 @@ static int run(const struct ck_program *p)
 int ck_server_main(const struct ck_model *m, int argc, char **argv)
 {
     static const struct ck_command command[] = {
-        {"run", CK_OPT_KEYS | CK_OPT_INPUT | CK_OPT_OUTPUT, CK_OPT_WEIGHTS, help, run},
+        {"run", CK_OPT_KEYS | CK_OPT_INPUT | CK_OPT_OUTPUT,
+         CK_OPT_WEIGHTS | CK_OPT_LAYERS | CK_OPT_REPORT | CK_OPT_TRACE, help, run},
     };
     return ck_program_main("server", help, command, 1, m, argc, argv);
 }

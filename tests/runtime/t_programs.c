@@ -124,6 +124,46 @@ static void whole_way(const double *a, const double *b)
     free(q);
 }
 
+/* The steps' values of all samples, decrypted: the product, then the affine map of it in the first slots; times of the steps. */
+static void trace(const double *a, const double *b)
+{
+    expect(0, "affine", "server run --keys %k/eval.keys --input %x.ct --output %y4.ct --weights %weights.bin --trace %t.ct --report=%r.json --layers");
+    CHECKF(strstr(said, "activation") && strstr(said, "linear") && strstr(said, " 100.0 %"), "said: %s", said);
+    expect(0, "", "client decrypt --keys %k --input %t.ct --output %t.npy");
+    struct ck_npy t;
+    CHECK(!ck_npy_read(&t, at("t.npy")));
+    CHECK(t.type == CK_NPY_F8 && t.rank == 3 && t.dim[0] == 3 && t.dim[1] == 2 && t.dim[2] == TINY_SLOTS);
+    double worst = 0;
+    for (size_t s = 0; s < 3; s++)
+        for (size_t i = 0; i < 6; i++) {
+            double prod = a[6 * s + i] * b[6 * s + i], z = tiny_w[i] * prod + tiny_c[i];
+            worst = fmax(worst, fabs(ck_npy_at(&t, s * 2 * TINY_SLOTS + i) - prod));
+            worst = fmax(worst, fabs(ck_npy_at(&t, (s * 2 + 1) * TINY_SLOTS + i) - z));
+        }
+    CHECKF(worst < 1e-5, "the trace is off by %g", worst);
+    ck_npy_clear(&t);
+    void *p = NULL;
+    size_t n = 0;
+    CHECK(!ck_file_slurp(&p, &n, at("r.json")) && n > 40 && !memcmp(p, "{\"samples\": 3,", 14));
+    free(p);
+    expect(1, "one .npy", "client decrypt --keys %k --input %t.ct --output %t.npz");
+    expect(1, "holds a trace", "server run --keys %k/eval.keys --input %t.ct --output %e.ct --weights %weights.bin");
+    expect(1, "No such file", "server run --keys %k/eval.keys --input %x.ct --output %e.ct --weights %weights.bin --trace %no/t.ct");
+    expect(1, "--trace is given twice", "server run --trace %t.ct --trace=%t.ct");
+    CHECK(access(at("e.ct"), F_OK) != 0);
+    // A step without a value for the trace leaves its place empty.
+    struct ck_step steps[2] = {model->steps[0], model->steps[1]};
+    struct ck_model other = *model;
+    steps[0].count = 0;
+    other.steps = steps;
+    CHECK(run(&other, "server run --keys %k/eval.keys --input %x.ct --output %y4.ct --weights %weights.bin --trace %t.ct") == 0);
+    CHECK(run(&other, "client decrypt --keys %k --input %t.ct --output %t.npy") == 0);
+    CHECK(!ck_npy_read(&t, at("t.npy")) && t.dim[1] == 1);
+    ck_npy_clear(&t);
+    CHECK(run(model, "client decrypt --keys %k --input %t.ct --output %t.npy") == 1);
+    CHECKF(strstr(said, "damaged"), "said: %s", said);
+}
+
 static void mistakes(void)
 {
     expect(0, "usage", "client --help");
@@ -315,6 +355,7 @@ int main(int argc, char **argv)
     CHECKF(!why, "weights: %s", why);
 
     whole_way(a, b);
+    trace(a, b);
     expect(0, "", "client keygen --keys %k2 --quiet");
     mistakes();
     if (argc == 3 && !strcmp(argv[1], "--seeds")) write_seeds(argv[2]);
@@ -323,6 +364,9 @@ int main(int argc, char **argv)
     starve("client encrypt --keys %k --input a=%a.npy --input b=%b.npy --output %e.ct");
     starve("server run --keys %k/eval.keys --input %x.ct --output %e.ct --weights %weights.bin --threads 1");
     starve("client decrypt --keys %k --input %y.ct --output %e.npz");
+    expect(0, "", "server run --keys %k/eval.keys --input %x.ct --output %e.ct --weights %weights.bin --trace %t.ct");
+    starve("server run --keys %k/eval.keys --input %x.ct --output %e.ct --weights %weights.bin --threads 1 --trace %e2.ct --report %e.json");
+    starve("client decrypt --keys %k --input %t.ct --output %t.npy");
     damage("x.ct", "server run --keys %k/eval.keys --input %bad --output %e.ct --weights %weights.bin --threads 1", 300, a, b);
     damage("k/eval.keys", "server run --keys %bad --input %x.ct --output %e.ct --weights %weights.bin --threads 1", 300, a, b);
     damage("weights.bin", "server run --keys %k/eval.keys --input %x.ct --output %e.ct --weights %bad --threads 1", 200, a, b);
