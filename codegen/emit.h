@@ -62,6 +62,7 @@ struct program {
     struct ir_module *m;
     const struct codegen_options *opt;
     struct ck_params params;
+    struct ck_boot_shape boot;              // nstc 0: the program does not bootstrap
     struct op *ops;
     size_t nops;
     struct step *steps;

@@ -181,6 +181,10 @@ static void emit_op(FILE *f, const struct program *p, const struct op *op)
     case IR_CKKS_mulc:
         call(f, op, "ck_mul_const", arena_printf(a, ", %%1, %a, %a", ir_get_float(i->attrs, "value", 0), i->type.scale));
         break;
+    case IR_CKKS_stc: call(f, op, "ck_boot_stc", ", %1, boot"); break;
+    case IR_CKKS_modraise: call(f, op, "ck_boot_modraise", ", %1, boot"); break;
+    case IR_CKKS_cts: call(f, op, "ck_boot_cts", ", %1, boot"); break;
+    case IR_CKKS_evalmod: call(f, op, "ck_boot_evalmod", ", %1, boot"); break;
     case IR_CKKS_addc: call(f, op, "ck_add_plain", arena_printf(a, ", %%1, &add%u#", op->id)); break;
     default: ICE("%s has no C", ir_op_name(i->op));
     }
@@ -205,6 +209,7 @@ static void emit_step(FILE *f, const struct program *p, size_t k)
     if (c.rotations) fprintf(f, ", %llu rotations", (unsigned long long)c.rotations);
     if (c.pt_products) fprintf(f, ", %llu plaintext products", (unsigned long long)c.pt_products);
     if (c.ct_products) fprintf(f, ", %llu ciphertext products", (unsigned long long)c.ct_products);
+    if (c.bootstraps) fprintf(f, ", %llu bootstrap%s", (unsigned long long)c.bootstraps, c.bootstraps == 1 ? "" : "s");
     fprintf(f, "\n    CK_TRY(ck_eval_step(ev, %zu));\n", k);
     for (size_t o = 0; o < s->count; o++) {
         const struct ir_inst *i = first[o].inst;
@@ -323,6 +328,17 @@ static void steps(FILE *f, const struct program *p)
     fprintf(f, "};\n");
 }
 
+static void boot_shape(FILE *f, const struct ck_boot_shape *s)
+{
+    if (!s->nstc) return;
+    fprintf(f, "static const struct ck_boot_shape boot_shape = {\n    .nstc = %u, .ncts = %u, .stc_radix = {", s->nstc, s->ncts);
+    for (uint32_t k = 0; k < s->nstc; k++) fprintf(f, "%s%u", k ? ", " : "", s->stc_radix[k]);
+    fprintf(f, "}, .cts_radix = {");
+    for (uint32_t k = 0; k < s->ncts; k++) fprintf(f, "%s%u", k ? ", " : "", s->cts_radix[k]);
+    fprintf(f, "},\n    .top = %u, .degree = %u, .doublings = %u, .range = %u, .ratio = %a,\n};\n", s->top, s->degree, s->doublings,
+            s->range, s->ratio);
+}
+
 void emit_model(FILE *f, const struct program *p)
 {
     struct counts c = program_total(p);
@@ -330,8 +346,10 @@ void emit_model(FILE *f, const struct program *p)
     fprintf(f, "// %llu rotations, %llu plaintext products, %llu ciphertext products, %zu evaluation keys.\n#include \"tables.h\"\n\n",
             (unsigned long long)c.rotations, (unsigned long long)c.pt_products, (unsigned long long)c.ct_products, p->nkeys);
     fprintf(f, "static enum ck_err run(struct ck_eval *ev, struct ck_ct *const *r)\n{");
+    if (p->boot.nstc) fprintf(f, "\n    const struct ck_boot *boot = ck_eval_boot(ev);");
     for (size_t k = 0; k < p->nsteps; k++) emit_step(f, p, k);
     fprintf(f, "    return CK_OK;\n}\n\n");
+    boot_shape(f, &p->boot);
     keys(f, p);
     ports(f, p);
     steps(f, p);
@@ -341,6 +359,7 @@ void emit_model(FILE *f, const struct program *p)
     for (int k = 0; k < 32; k++) fprintf(f, "%s0x%02x", !k ? "" : k % 16 ? ", " : ",\n                    ", p->fingerprint[k]);
     fprintf(f, "},\n");
     params(f, p);
+    if (p->boot.nstc) fprintf(f, "    .boot = &boot_shape,\n");
     if (p->nkeys) fprintf(f, "    .keys = keys, .nkeys = %zu,\n", p->nkeys);
     fprintf(f, "    .nin = %u, .nout = %u, .nregs = %zu,\n    .in = in, .out = out, .regs = regs, .in_reg = in_reg, .out_reg = out_reg,\n",
             p->nin, p->m->noutputs, p->nregs);

@@ -64,6 +64,17 @@ static int read_params(struct program *p)
     return wrong ? -1 : 0;
 }
 
+/* The shape of the bootstraps, where there are any. */
+static void read_boot(struct program *p)
+{
+    uint32_t left = (uint32_t)ir_get_int(p->m->attrs, "boot_left", 0);
+    if (!left) return;
+    ck_boot_default(&p->boot, p->params.log_slots, left);
+    const char *wrong = ck_boot_check(&p->params, &p->boot);
+    ICE_IF(wrong, "the bootstraps: %s", wrong);
+    p->key_bytes = ck_boot_key_bytes(&p->params, &p->boot);
+}
+
 static bool starts_step(const struct ir_inst *i)
 {
     switch (i->op) {
@@ -215,7 +226,9 @@ int program_read(struct program *p, struct ir_module *m, struct arena *a, const 
         return -1;
     }
     ir_renumber(m);
-    if (read_ops(p) || read_params(p) || read_keys(p) || read_registers(p)) return -1;
+    if (read_ops(p) || read_params(p)) return -1;
+    read_boot(p);
+    if (read_keys(p) || read_registers(p)) return -1;
     fingerprint(p);
     return 0;
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// vec and ckks operations on bundles of slot vectors. Level and scale do not change a value; bootstrapping's four parts are the
-// identity up to the error that the noise model adds.
+// vec and ckks operations on bundles of slot vectors. Level and scale do not change a value; a bootstrap is the sine that it evaluates
+// (the identity before its parameters are known), up to the error that the noise model adds.
 #include "diag.h"
 #include "interp.h"
+#include "noise.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +36,14 @@ static void linear(struct interp *in, const struct ir_inst *i, double *out)
         }
         free(tmp);
     }
+}
+
+// A slot of R, the largest value that the scale before StC allows, is `ratio` of a turn.
+static void evalmod(struct interp *in, const struct ir_inst *i, double *out, const double *a)
+{
+    int64_t numel = ir_type_numel(&i->type);
+    double range = noise_boot_range(in->m, i), turn = 2 * M_PI * ir_get_float(in->m->attrs, "boot_ratio", 0);
+    for (int64_t k = 0; k < numel; k++) out[k] = range > 0 ? range * sin(turn * a[k] / range) / turn : a[k];
 }
 
 void interp_slots(struct interp *in, const struct ir_inst *i, double *out)
@@ -80,13 +90,14 @@ void interp_slots(struct interp *in, const struct ir_inst *i, double *out)
         for (int64_t k = 0; k < numel; k++) out[k] = a[k / n * n + ((k + r) % n + n) % n];
         break;
     }
+    case IR_VEC_bootstrap:
     case IR_CKKS_relin:
     case IR_CKKS_rescale:
     case IR_CKKS_drop:
     case IR_CKKS_stc:
     case IR_CKKS_modraise:
-    case IR_CKKS_cts:
-    case IR_CKKS_evalmod: memcpy(out, a, (size_t)numel * sizeof *out); break;
+    case IR_CKKS_cts: memcpy(out, a, (size_t)numel * sizeof *out); break;
+    case IR_CKKS_evalmod: evalmod(in, i, out, a); break;
     default: ICE("no interpreter for %s", ir_op_name(i->op));
     }
 }

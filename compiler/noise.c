@@ -7,6 +7,7 @@
 //   key switch  rounding + sum over digits of N sigma^2 (D/P)^2 / 12, D the product of a digit's primes
 //   linear      rounding + per row: key switch of the rotated inputs times the row's squared weights + the rounding of the weights times
 //               the inputs' mean square, summed by the folds
+//   bootstrap   roundings at the scale of EvalMod times the growth to the message (see boot_error)
 //   poly        rounding of every product of the evaluation, carried to the result (see below)
 //
 // Left out, being far below these: what giant steps and folds add, which the rescale divides by a prime, and the rounding of biases. tests/compiler/t_noise.c compares with the scheme.
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double sigma = 3.19;
+static const double sigma = 3.19, boot_roundings = 330;
 
 static uint64_t splitmix(uint64_t *s)
 {
@@ -155,6 +156,25 @@ static void linear_error(double *var, const struct ir_module *m, const struct ir
     free(before);
 }
 
+double noise_boot_range(const struct ir_module *m, const struct ir_inst *evalmod)
+{
+    const struct ir_inst *stc = evalmod->args[0]->args[0]->args[0];
+    const struct ir_attr *q = ir_attr_find(m->attrs, "q");
+    double ratio = ir_get_float(m->attrs, "boot_ratio", 0);
+    return q && q->ints.n && stc->type.scale > 0 ? (double)q->ints.v[0] * ratio / stc->type.scale : 0;
+}
+
+// Roundings at the scale of EvalMod's argument, (c + q_0 I) / (q_0 K), reach the message K / ratio times larger; all of CtS, the polynomial
+// and the double angles weigh as much as boot_roundings of them (measured, docs/design/0004-bootstrapping.md).
+static double boot_error(const struct ir_module *m, const struct ir_inst *evalmod, double n)
+{
+    const struct ir_attr *q = ir_attr_find(m->attrs, "q");
+    double range = noise_boot_range(m, evalmod), ratio = ir_get_float(m->attrs, "boot_ratio", 0);
+    if (!(range > 0) || !(ratio > 0)) return 0;
+    double grow = range * (double)ir_get_int(m->attrs, "boot_range", 16) / ratio / (double)q->ints.v[evalmod->args[0]->type.level];
+    return boot_roundings * rounding(n) * evalmod->type.n * grow * grow;
+}
+
 void noise_add(const struct ir_noise *noise, const struct ir_module *m, const struct ir_inst *i, const double *operand,
                double *value)
 {
@@ -178,6 +198,7 @@ void noise_add(const struct ir_noise *noise, const struct ir_module *m, const st
         linear_error(var, m, i, operand, keyswitch(m, n, i->args[0]->type.level) * slots / (in_scale * in_scale));
         break;
     case IR_CKKS_poly: v = poly_error(m, i, own, result); break;
+    case IR_CKKS_evalmod: v = boot_error(m, i, n); break;
     default: return;
     }
     double deviation = sqrt(v);

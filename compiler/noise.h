@@ -15,4 +15,7 @@ struct ir_noise {
  * (seed, instruction id). Variances: noise.c. */
 void noise_add(const struct ir_noise *, const struct ir_module *, const struct ir_inst *i, const double *operand,
                double *value);
+
+/* Largest value that a bootstrap (its ckks.evalmod) is made for: q_0 ratio over the scale before StC. 0 before scales are assigned. */
+double noise_boot_range(const struct ir_module *, const struct ir_inst *evalmod);
 #endif

@@ -168,6 +168,17 @@ int pass_flags_resolve(struct options *out, struct arena *a, const struct pass_f
         diag_error("--logn", "%d is outside %d to %d", f->logn, CK_LOGN_MIN, CK_LOGN_MAX);
         return -1;
     }
+    if (f->bootstrap && strcmp(f->bootstrap, "auto")) {
+        char *end;
+        long left = strtol(f->bootstrap, &end, 10);
+        bool never = !strcmp(f->bootstrap, "never");
+        if (!never && (*end || left < 3 || left >= CK_MAX_Q)) {
+            diag_error("--bootstrap", "wants auto, never or the levels left after a bootstrap, 3 to %d, not \"%s\"", CK_MAX_Q - 1,
+                       f->bootstrap);
+            return -1;
+        }
+        out->bootstrap = never ? -1 : (int)left;
+    }
     if (f->calib_labels && !f->calib) {
         diag_error("--calib-labels", "labels need samples: --calib FILE");
         return -1;

@@ -75,6 +75,18 @@ static int32_t poly_levels(const struct ir_module *m, const struct ir_inst *i)
     return depth;
 }
 
+// The parts of a bootstrap, in their order; the runtime's functions of the scale are in passes/scales.c.
+static const char *bootstrap(const struct ir_inst *i, const struct ir_type *a, const struct ir_type *o)
+{
+    static const enum ir_op before[] = {IR_CKKS_stc, IR_CKKS_modraise, IR_CKKS_cts};
+    if (a->degree != 1 || o->degree != 1) return "bootstrapping works on degree 1";
+    if (i->op != IR_CKKS_stc && i->args[0]->op != before[i->op - IR_CKKS_modraise]) return "the parts of a bootstrap are not in order";
+    if (i->op == IR_CKKS_modraise) return a->level == 0 && o->level > 0 ? NULL : "the modulus is raised from level 0";
+    if (o->level >= a->level) return "the level does not fall";
+    if (i->op != IR_CKKS_stc) return NULL;
+    return o->level == 0 && near(o->scale, a->scale) ? NULL : "the coefficients are not at level 0 and the scale of the slots";
+}
+
 // Levels, scales and degrees.
 static const char *ckks(const struct ir_module *m, const struct ir_inst *i)
 {
@@ -113,10 +125,10 @@ static const char *ckks(const struct ir_module *m, const struct ir_inst *i)
     case IR_CKKS_linear:
     case IR_CKKS_mulc: used = 1, scale = 0; break;
     case IR_CKKS_poly: used = poly_levels(m, i), scale = 0; break;
+    case IR_CKKS_stc:
     case IR_CKKS_modraise:
     case IR_CKKS_cts:
-    case IR_CKKS_evalmod:
-    case IR_CKKS_stc: return a->degree == 1 && o->degree == 1 ? NULL : "bootstrapping works on degree 1";
+    case IR_CKKS_evalmod: return bootstrap(i, a, o);
     default: break;
     }
     bool needs_one = i->op == IR_CKKS_linear || i->op == IR_CKKS_poly || i->op == IR_CKKS_rot;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// vec -> ckks: gives every value its level and inserts relinearise, rescale and drop.
+// vec -> ckks: gives every value its level and inserts relinearise, rescale and drop; a bootstrap becomes its four parts.
 //
 // Levels are assigned backwards: outputs end at level 0, an operation that uses k levels asks its operands for k more than its
 // result. So every value sits as low as its deepest reader allows, every operation runs at the fewest limbs, and the depth of
@@ -8,9 +8,12 @@
 //
 // Products also fix their own scale (s1 s2 / q). Where a sum joins a product with something whose scale is fixed differently
 // (products at different levels, or a product whose operands depend on the sum's own scale as in x + x^2), no choice of scales makes the sum exact;
-// the product then gets a multiplication by 1 (one level), which lands on any scale. See scales.c.
+// the product then gets a multiplication by 1 (one level), which lands on any scale; so does a product, or the result of a bootstrap, that
+// is bootstrapped (again) unchanged. Products with a private free operand have any scale (classes.h). See scales.c.
 #include "pass.h"
 #include "cheb.h"
+#include "classes.h"
+#include "plan.h"
 #include "util.h"
 
 #include "../compiler/diag.h"
@@ -19,7 +22,8 @@ struct state {
     struct ir_module *m;
     uint32_t count;
     int *need;                  // by id: level of the result
-    uint32_t *root;             // by id: union-find over "same scale"
+    struct classes classes;
+    struct ck_boot_shape boot;  // of vec.bootstrap, where there is one
 };
 
 static int op_levels(const struct ir_module *m, const struct ir_inst *i)
@@ -34,51 +38,52 @@ static int op_levels(const struct ir_module *m, const struct ir_inst *i)
     }
 }
 
+/* Level of its operands. */
+static int want_of(const struct state *s, const struct ir_inst *i)
+{
+    return i->op == IR_VEC_bootstrap ? (int)s->boot.nstc : s->need[i->id] + op_levels(s->m, i);
+}
+
 static void assign_levels(struct state *s)
 {
     for (uint32_t k = 0; k < s->count; k++) s->need[k] = 0;
     for (struct ir_inst *i = s->m->last; i; i = i->prev) {
-        int want = s->need[i->id] + op_levels(s->m, i);
+        int want = want_of(s, i);
         for (uint32_t a = 0; a < i->nargs; a++)
             if (s->need[i->args[a]->id] < want) s->need[i->args[a]->id] = want;
     }
 }
 
-static uint32_t find(struct state *s, uint32_t k)
-{
-    while (s->root[k] != k) k = s->root[k] = s->root[s->root[k]];
-    return k;
-}
-
-static void unite(struct state *s, const struct ir_inst *a, const struct ir_inst *b)
-{
-    s->root[find(s, a->id)] = find(s, b->id);
-}
-
 static bool keeps_scale(enum ir_op op) { return op == IR_VEC_add || op == IR_VEC_sub || op == IR_VEC_addc; }
 
-/* Sums read the product times 1 instead, which lands on any scale. */
-static void split(struct state *s, struct ir_inst *mul)
+/* Sums and bootstraps read the value times 1 instead, which lands on any scale. */
+static void split(struct state *s, struct ir_inst *x)
 {
-    struct ir_inst *one = ir_build(s->m, mul->next, IR_VEC_mulc, mul->type, 1, &mul);
-    ir_copy_attrs(s->m, &one->attrs, mul->attrs);
+    struct ir_inst *one = ir_build(s->m, x->next, IR_VEC_mulc, x->type, 1, &x);
+    ir_copy_attrs(s->m, &one->attrs, x->attrs);
     ir_set_float(s->m, &one->attrs, "value", 1.0);
     for (struct ir_inst *u = one->next; u; u = u->next)
         for (uint32_t a = 0; a < u->nargs; a++)
-            if (keeps_scale(u->op) && u->args[a] == mul) u->args[a] = one;
+            if ((keeps_scale(u->op) || u->op == IR_VEC_bootstrap) && u->args[a] == x) u->args[a] = one;
+}
+
+/* Does it define the scale of its class? */
+static bool defines(const struct state *s, const struct ir_inst *i)
+{
+    return i->op == IR_VEC_bootstrap || (i->op == IR_VEC_mul && class_private(&s->classes, i) < 0);
 }
 
 /* Does the scale of class r follow from itself: products in r read classes whose products read ... r? */
-static bool depends_on_itself(struct state *s, struct arena *scratch, uint32_t r)
+static bool depends_on_itself(const struct state *s, struct arena *scratch, uint32_t r)
 {
     bool *reached = ARENA_ARRAY(scratch, bool, s->count), more = true;
     for (bool first = true; more && !reached[r]; first = false) {
         more = false;
         for (const struct ir_inst *i = s->m->first; i; i = i->next) {
-            uint32_t own = find(s, i->id);
-            if (i->op != IR_VEC_mul || !(first ? own == r : reached[own])) continue;
+            uint32_t own = s->classes.root[i->id];
+            if (i->op != IR_VEC_mul || !defines(s, i) || !(first ? own == r : reached[own])) continue;
             for (uint32_t a = 0; a < 2; a++) {
-                uint32_t from = find(s, i->args[a]->id);
+                uint32_t from = s->classes.root[i->args[a]->id];
                 more |= !reached[from];
                 reached[from] = true;
             }
@@ -87,39 +92,42 @@ static bool depends_on_itself(struct state *s, struct arena *scratch, uint32_t r
     return reached[r];
 }
 
-/* Finds products whose sum with others cannot be exact and splits them off; true if any was found. */
-static bool split_products(struct state *s, struct arena *scratch)
+/* Classes that no choice of scales makes exact. */
+static bool *inexact(struct state *s, struct arena *scratch)
 {
-    for (uint32_t k = 0; k < s->count; k++) s->root[k] = k;
-    for (struct ir_inst *i = s->m->first; i; i = i->next)
-        if (keeps_scale(i->op))
-            for (uint32_t a = 0; a < i->nargs; a++) unite(s, i, i->args[a]);
-    struct ir_inst **mul = ARENA_ARRAY(scratch, struct ir_inst *, s->count);    // by class: its first product
-    uint32_t *muls = ARENA_ARRAY(scratch, uint32_t, s->count);                  // by class: how many
-    uint32_t *kept = ARENA_ARRAY(scratch, uint32_t, s->count);                  // by class: left as it is
+    struct ir_inst **first = ARENA_ARRAY(scratch, struct ir_inst *, s->count);  // by class: what first defines its scale
     bool *bad = ARENA_ARRAY(scratch, bool, s->count);
     for (struct ir_inst *i = s->m->first; i; i = i->next) {
-        if (i->op != IR_VEC_mul) continue;
-        uint32_t r = find(s, i->id);
-        if (muls[r]++ == 0) mul[r] = i;
-        else if (s->need[mul[r]->id] != s->need[i->id]) bad[r] = true;
+        if (!defines(s, i)) continue;
+        uint32_t r = s->classes.root[i->id];
+        const struct scale_class *c = &s->classes.of[r];
+        if (!first[r]) first[r] = i;
+        else if (c->boots || s->need[first[r]->id] != s->need[i->id]) bad[r] = true;
+        for (uint32_t a = 0; a < 2 && i->op == IR_VEC_mul; a++)
+            if (c->products > 1 && class_of(&s->classes, i->args[a])->source) bad[r] = true;
+        if (first[r] == i && i->op == IR_VEC_mul && depends_on_itself(s, scratch, r)) bad[r] = true;
     }
-    for (struct ir_inst *i = s->m->first; i; i = i->next) {
-        if (i->op != IR_VEC_mul) continue;
-        uint32_t r = find(s, i->id);
-        for (uint32_t a = 0; a < 2; a++) {
-            uint32_t ra = find(s, i->args[a]->id);
-            if (muls[r] > 1 && muls[ra]) bad[r] = true;
-        }
-        if (mul[r] == i && depends_on_itself(s, scratch, r)) bad[r] = true;
-    }
-    bool any = false;
+    return bad;
+}
+
+/* Finds values whose sum with others, or whose bootstrap, cannot be exact and splits them off; true if any was found. */
+static bool split_products(struct state *s, struct arena *scratch)
+{
+    s->classes = classes_find(s->m, scratch);
+    bool *bad = inexact(s, scratch), *kept = ARENA_ARRAY(scratch, bool, s->count), any = false;
     for (struct ir_inst *i = s->m->last, *prev; i; i = prev) {
         prev = i->prev;
-        if (i->op != IR_VEC_mul) continue;
-        uint32_t r = find(s, i->id);
-        // The last product of several, often the deepest, keeps its scale; the next round looks at what is left.
-        if (!bad[r] || (muls[r] > 1 && kept[r]++ == 0)) continue;
+        if (!defines(s, i)) continue;
+        uint32_t r = s->classes.root[i->id];
+        const struct scale_class *c = &s->classes.of[r];
+        if (!c->boot) {
+            if (!bad[r]) continue;
+            // The last of several, often the deepest, keeps its scale; the next round looks at what is left.
+            if (c->products + c->boots > 1 && !kept[r]) {
+                kept[r] = true;
+                continue;
+            }
+        }
         split(s, i);
         any = true;
     }
@@ -150,8 +158,22 @@ static struct ir_inst *lowered(struct ir_module *m, struct arena *scratch, struc
     return l->inst;
 }
 
-static struct ir_inst *lower_inst(struct ir_module *m, struct ir_inst *i, struct ir_inst **arg, int level)
+static struct ir_inst *lower_bootstrap(struct ir_module *m, struct ir_inst *i, struct ir_inst *x, const struct ck_boot_shape *s)
 {
+    const int top = (int)s->top;
+    const struct { enum ir_op op; int level; } part[] = {
+        {IR_CKKS_stc, 0}, {IR_CKKS_modraise, top}, {IR_CKKS_cts, top - (int)s->ncts}, {IR_CKKS_evalmod, top - (int)ck_boot_depth(s)}};
+    for (int k = 0; k < 4; k++) {
+        x = ir_build(m, i, part[k].op, at_level(&i->type, part[k].level, 1), 1, &x);
+        ir_copy_attrs(m, &x->attrs, i->attrs);
+    }
+    return x;
+}
+
+static struct ir_inst *lower_inst(struct state *s, struct ir_inst *i, struct ir_inst **arg, int level)
+{
+    struct ir_module *m = s->m;
+    if (i->op == IR_VEC_bootstrap) return lower_bootstrap(m, i, arg[0], &s->boot);
     static const struct { enum ir_op from, to; } same[] = {
         {IR_VEC_input, IR_CKKS_input}, {IR_VEC_linear, IR_CKKS_linear}, {IR_VEC_add, IR_CKKS_add}, {IR_VEC_sub, IR_CKKS_sub},
         {IR_VEC_mulc, IR_CKKS_mulc},   {IR_VEC_addc, IR_CKKS_addc},     {IR_VEC_poly, IR_CKKS_poly},
@@ -178,12 +200,23 @@ enum pass_res pass_levels(struct pass_ctx *ctx, struct ir_module *m)
     struct state s;
     do {
         ir_renumber(m);
-        s = (struct state){.m = m, .count = 0};
-        for (struct ir_inst *i = m->first; i; i = i->next) s.count++;
+        s = (struct state){.m = m};
+        bool boots = plan_boot(&s.boot, m);
+        for (struct ir_inst *i = m->first; i; i = i->next) {
+            s.count++;
+            if (i->op != IR_VEC_bootstrap || boots) continue;
+            diag_error(m->name, "vec.bootstrap without the module attribute boot_left: run the bootstraps pass first");
+            return PASS_FAIL;
+        }
         s.need = ARENA_ARRAY(ctx->scratch, int, s.count);
-        s.root = ARENA_ARRAY(ctx->scratch, uint32_t, s.count);
         assign_levels(&s);
     } while (split_products(&s, ctx->scratch));
+    for (struct ir_inst *i = m->first; i; i = i->next)
+        if (i->op == IR_VEC_bootstrap && s.need[i->id] > (int)s.boot.top - (int)ck_boot_depth(&s.boot)) {
+            diag_error(util_where(ctx->scratch, i), "%d levels are wanted after its bootstrap, which leaves %d: --bootstrap %d",
+                       s.need[i->id], (int)s.boot.top - (int)ck_boot_depth(&s.boot), s.need[i->id]);
+            return PASS_FAIL;
+        }
 
     struct ir_inst **map = ARENA_ARRAY(ctx->scratch, struct ir_inst *, s.count);
     struct low **made = ARENA_ARRAY(ctx->scratch, struct low *, s.count);
@@ -193,9 +226,9 @@ enum pass_res pass_levels(struct pass_ctx *ctx, struct ir_module *m)
         struct ir_inst *arg[2] = {NULL, NULL};
         for (uint32_t a = 0; a < i->nargs; a++) {
             uint32_t id = i->args[a]->id;
-            arg[a] = lowered(m, ctx->scratch, i, map[id], &made[id], s.need[i->id] + op_levels(m, i));
+            arg[a] = lowered(m, ctx->scratch, i, map[id], &made[id], want_of(&s, i));
         }
-        map[i->id] = lower_inst(m, i, arg, s.need[i->id]);
+        map[i->id] = lower_inst(&s, i, arg, s.need[i->id]);
     }
     for (uint32_t k = 0; k < m->noutputs; k++) {
         uint32_t id = m->outputs[k]->id;

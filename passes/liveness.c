@@ -4,7 +4,7 @@
 // may write over their first operand, reuse the register of an operand that dies there; linear, poly, mul and rot do not alias.
 // Among the free registers of the right count the one wasting least is taken, growing it if none is large enough.
 // Attributes: reg on every instruction; on the module nregs, reg_count, reg_degree, reg_level (lists by register), bytes_regs,
-// bytes_keys, bytes_weights, bytes_peak (predicted, with scratch) and seconds (predicted, one thread).
+// bytes_keys (with those of bootstraps), bytes_weights, bytes_peak (predicted, with scratch) and seconds (predicted, one thread).
 #include "pass.h"
 #include "plan.h"
 
@@ -44,8 +44,18 @@ static double growth(const struct reg *r, const struct ir_type *t)
     return (then - now) * 1e6 + now;
 }
 
-static int64_t allocate(struct state *s, const struct ir_type *t)
+/* The level that a register needs: the factors of StC and CtS, and EvalMod's steps, pass through their result's. */
+static int32_t room(const struct ir_inst *i)
 {
+    bool steps = i->op == IR_CKKS_stc || i->op == IR_CKKS_cts || i->op == IR_CKKS_evalmod;
+    return steps ? i->args[0]->type.level - 1 : i->type.level;
+}
+
+static int64_t allocate(struct state *s, const struct ir_inst *i)
+{
+    struct ir_type wide = i->type;
+    wide.level = room(i);
+    const struct ir_type *t = &wide;
     int64_t best = -1;
     for (int64_t r = 0; r < s->n; r++)
         if (!s->reg[r].busy && s->reg[r].count == t->count && (best < 0 || growth(&s->reg[r], t) < growth(&s->reg[best], t)))
@@ -61,7 +71,7 @@ static void occupy(struct state *s, int64_t r, const struct ir_inst *i)
 {
     struct reg *g = &s->reg[r];
     g->busy = true;
-    if (i->type.level > g->level) g->level = i->type.level;
+    if (room(i) > g->level) g->level = room(i);
     if (i->type.degree > g->degree) g->degree = i->type.degree;
     s->of[i->id] = r;
 }
@@ -75,7 +85,7 @@ static void assign(struct state *s, struct ir_inst *i)
         for (uint32_t b = 0; b < i->nargs; b++) here += i->args[b] == x;
         if (a == 0 && s->uses[x->id] == here && x->type.count == i->type.count) r = s->of[x->id];
     }
-    if (r < 0) r = allocate(s, &i->type);
+    if (r < 0) r = allocate(s, i);
     occupy(s, r, i);
     for (uint32_t a = 0; a < i->nargs; a++) {
         const struct ir_inst *x = i->args[a];
@@ -127,8 +137,8 @@ enum pass_res pass_liveness(struct pass_ctx *ctx, struct ir_module *m)
         for (uint32_t a = 0; a < i->nargs; a++) s.uses[i->args[a]->id]++;
     for (uint32_t k = 0; k < m->noutputs; k++) s.uses[m->outputs[k]->id]++;
     for (struct ir_inst *i = m->first; i; i = i->next)                  // inputs are all there from the start
-        if (!i->nargs) occupy(&s, allocate(&s, &i->type), i);
-    const struct ck_cost *cost = ctx->opt->cost.t_ntt > 0 ? &ctx->opt->cost : &ck_cost_default;
+        if (!i->nargs) occupy(&s, allocate(&s, i), i);
+    const struct ck_cost *cost = plan_constants(ctx->opt);
     double us = 0, weights = 0, scratch = 0, limb = 8.0 * (double)((uint64_t)1 << par.logn);
     for (struct ir_inst *i = m->first; i; i = i->next) {
         if (i->nargs) assign(&s, i);
@@ -142,7 +152,7 @@ enum pass_res pass_liveness(struct pass_ctx *ctx, struct ir_module *m)
     }
     int64_t *list[3];
     for (int k = 0; k < 3; k++) list[k] = ARENA_ARRAY(ctx->scratch, int64_t, s.n + 1);
-    double regs = 0, keys = 0;
+    double regs = 0, keys = 0, boot_plain = 0;
     for (int64_t r = 0; r < s.n; r++) {
         list[0][r] = s.reg[r].count;
         list[1][r] = s.reg[r].degree;
@@ -151,6 +161,13 @@ enum pass_res pass_liveness(struct pass_ctx *ctx, struct ir_module *m)
     }
     const struct ir_attr *level = ir_attr_find(m->attrs, "key_level");
     for (size_t k = 0; level && k < level->ints.n; k++) keys += plan_key_bytes(&par, (uint32_t)level->ints.v[k]);
+    struct ck_boot_shape boot;
+    if (plan_boot(&boot, m)) {
+        keys += ck_boot_key_bytes(&par, &boot);
+        boot_plain = ck_boot_plain_bytes(&par, &boot);
+        scratch = fmax(scratch, ck_boot_scratch_bytes(&par, &boot) / limb);
+    }
+    double peak = regs + keys + weights + boot_plain + scratch * limb;
     ir_set_int(m, &m->attrs, "nregs", s.n);
     ir_set_ints(m, &m->attrs, "reg_count", list[0], (size_t)s.n);
     ir_set_ints(m, &m->attrs, "reg_degree", list[1], (size_t)s.n);
@@ -158,10 +175,10 @@ enum pass_res pass_liveness(struct pass_ctx *ctx, struct ir_module *m)
     ir_set_int(m, &m->attrs, "bytes_regs", (int64_t)regs);
     ir_set_int(m, &m->attrs, "bytes_keys", (int64_t)keys);
     ir_set_int(m, &m->attrs, "bytes_weights", (int64_t)weights);
-    ir_set_int(m, &m->attrs, "bytes_peak", (int64_t)(regs + keys + weights + scratch * limb));
+    ir_set_int(m, &m->attrs, "bytes_peak", (int64_t)peak);
     ir_set_float(m, &m->attrs, "seconds", us * 1e-6);
     if (over_budget("--key-memory", "the evaluation keys take", keys, ctx->opt->key_memory) ||
-        over_budget("--memory", "the server will need", regs + keys + weights + scratch * limb, ctx->opt->memory))
+        over_budget("--memory", "the server will need", peak, ctx->opt->memory))
         return PASS_FAIL;
     return PASS_CHANGED;
 }

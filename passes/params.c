@@ -5,8 +5,10 @@
 // precision; for it every digit size alpha with as few special primes as cover a digit; what the security table allows is priced by the
 // cost model and the cheapest wins. q_0 covers the largest result with sign and margin; all other primes are near the scale, special
 // primes at 46.8 bits, the largest that the fast transforms take. One simulation corrects the error estimate, then the search is repeated. Formulas and table: docs/PARAMETERS.md.
-// Module attributes set: alpha, log_slots, logn, p, q, scale, security, precision (predicted bits of each output below its range).
+// Module attributes set: alpha, log_slots, logn, p, q, scale, security, precision (predicted bits of each output below its range);
+// boot_range and boot_ratio where the program bootstraps, whose sets are in boot_set.c.
 #include "pass.h"
+#include "boot_set.h"
 #include "noise.h"
 #include "plan.h"
 #include "range.h"
@@ -66,7 +68,7 @@ static double program_cost(const struct search *s, const struct choice *c)
     par.q[0] = (uint64_t)exp2(c->q0_bits);
     for (uint32_t k = 1; k < par.nq; k++) par.q[k] = (uint64_t)1 << c->bits;
     for (uint32_t k = 0; k < par.np; k++) par.p[k] = (uint64_t)exp2(c->p_bits);
-    const struct ck_cost *cost = s->opt->cost.t_ntt > 0 ? &s->opt->cost : &ck_cost_default;
+    const struct ck_cost *cost = plan_constants(s->opt);
     double sum = 0;
     for (const struct ir_inst *i = s->m->first; i; i = i->next) sum += plan_cost(cost, &par, s->m, i, s->terms[i->id]);
     return sum;
@@ -188,6 +190,32 @@ static void explain_failure(const struct search *s, uint32_t lo, uint32_t hi)
                    "activations of lower degree (--activation) or a lower --precision", s->levels, s->want, lo, hi);
 }
 
+/* A program that bootstraps: the set follows from the levels left, its precision from the simulation. */
+static enum pass_res bootstrapped(struct search *s, uint32_t left)
+{
+    struct boot_set set;
+    if (!boot_set_make(&set, s->opt, s->log_slots, left, true)) {
+        diag_error(s->m->name, "no secure parameters leave %u levels after a bootstrap of 2^%u slots", left, s->log_slots);
+        return PASS_FAIL;
+    }
+    const char *why = ck_params_check(&set.par);
+    if (!why) why = ck_boot_check(&set.par, &set.shape);
+    ICE_IF(why, "chosen parameters: %s", why);
+    ir_set_int(s->m, &s->m->attrs, "boot_range", set.shape.range);
+    ir_set_float(s->m, &s->m->attrs, "boot_ratio", set.shape.ratio);
+    double q[CK_MAX_Q];
+    for (uint32_t k = 0; k < set.par.nq; k++) q[k] = (double)set.par.q[k];
+    plan_set_params(s->m, &set.par, set.scale);
+    scales_assign(s->m, q, set.scale, s->scratch);
+    double real = simulated_precision(s);
+    if (isnan(real)) return PASS_FAIL;
+    if (real < s->want)
+        diag_warn(s->m->name, "bootstrapping leaves about %.0f bits of the results, %.0f are wanted", fmax(real, 0), s->want);
+    ir_set_float(s->m, &s->m->attrs, "precision", real);
+    for (struct ir_inst *i = s->m->first; i; i = i->next) i->type.scale = 0;
+    return PASS_CHANGED;
+}
+
 enum pass_res pass_params(struct pass_ctx *ctx, struct ir_module *m)
 {
     struct search s = {.m = m, .opt = ctx->opt, .scratch = ctx->scratch};
@@ -211,6 +239,8 @@ enum pass_res pass_params(struct pass_ctx *ctx, struct ir_module *m)
             s.terms[i->id] = plan_terms(m, i, ctx->scratch);
             ir_set_int(m, &i->attrs, "terms", s.terms[i->id]);
         }
+    int64_t left = ir_get_int(m->attrs, "boot_left", 0);
+    if (left > 0) return bootstrapped(&s, (uint32_t)left);
     uint32_t lo = s.log_slots + 1 > CK_LOGN_MIN ? s.log_slots + 1 : CK_LOGN_MIN, hi = CK_LOGN_MAX;
     if (ctx->opt->logn) {
         if (ctx->opt->logn < (int)lo || ctx->opt->logn > (int)hi) {

@@ -11,6 +11,7 @@ struct options {
     int security;                   // bits, 128
     int precision;                  // bits of the result wanted below its range
     int logn;                       // pinned ring degree
+    int bootstrap;                  // levels left after bootstrapping; 0: choose, -1: never bootstrap
     int log_slots;                  // pinned slots of a vector (at most logn-1); 0: the layout pass chooses
     int64_t key_memory, memory;     // bytes
     const char *activation;         // "Relu=cheb:63,name=minimax:15,15,27"

@@ -74,40 +74,64 @@ struct plan_count plan_count(const struct ir_module *m, const struct ir_inst *i,
     int64_t out = i->type.count, in = i->nargs ? i->args[0]->type.count : 0;
     size_t degree;
     switch (i->op) {
-    case IR_CKKS_linear:
+    case IR_VEC_linear: case IR_CKKS_linear:
         c.hoisted = nonzero(i, "baby") * in;
         c.rotations = (nonzero(i, "giant") + nonzero(i, "fold")) * out;
         c.products = terms;
         c.rescales = out;
         break;
-    case IR_CKKS_poly:
+    case IR_VEC_poly: case IR_CKKS_poly:
         util_coeffs(m, i, &degree);
         // Paterson-Stockmeyer: about sqrt(2d) + log2(d) products
         c.relins = c.rescales = (int64_t)(sqrt(2.0 * (double)degree) + log2((double)degree + 1)) * out;
         break;
     case IR_CKKS_relin: c.relins = out; break;
-    case IR_CKKS_rescale: case IR_CKKS_mulc: c.rescales = out; break;
+    case IR_VEC_mulc: case IR_CKKS_rescale: case IR_CKKS_mulc: c.rescales = out; break;
+    case IR_VEC_mul: c.relins = c.rescales = out; break;
     case IR_CKKS_rot: c.rotations = out; break;
     default: break;
     }
     return c;
 }
 
-double plan_cost(const struct ck_cost *cost, const struct ck_params *par, const struct ir_module *m, const struct ir_inst *i,
-                 int64_t terms)
+double plan_cost_at(const struct ck_cost *cost, const struct ck_params *par, const struct ir_module *m, const struct ir_inst *i,
+                    int64_t terms, int level_in, int level_out)
 {
     if (i->nargs == 0) return 0;
+    struct ck_boot_shape boot;
+    if (i->op >= IR_CKKS_stc && i->op <= IR_CKKS_evalmod && plan_boot(&boot, m))
+        return ck_cost_boot_part(cost, par, &boot, (enum ck_boot_part)(i->op - IR_CKKS_stc)) * i->type.count;
     struct plan_count c = plan_count(m, i, terms);
-    int level = i->args[0]->type.level;
-    if (i->op == IR_CKKS_poly) level = (level + i->type.level + 1) / 2;
-    uint32_t limbs = (uint32_t)level + 1;
+    bool series = i->op == IR_VEC_poly || i->op == IR_CKKS_poly;
+    uint32_t limbs = (uint32_t)(series ? (level_in + level_out + 1) / 2 : level_in) + 1;
     double ks = ck_cost_keyswitch(cost, par, limbs), t = 0;
     // A hoisted rotation skips the decomposition; measured near 0.35 of a whole one at 22 limbs.
     if (c.hoisted) t += ks * (0.65 * (double)i->args[0]->type.count + 0.35 * (double)c.hoisted);
     t += ks * (double)(c.rotations + c.relins) + ck_cost_rescale(cost, par, limbs) * (double)c.rescales;
     t += ck_cost_mulpt(cost, par, limbs) * (double)c.products;
-    if (i->op == IR_CKKS_mul) t += 2 * ck_cost_mulpt(cost, par, limbs) * (double)i->type.count;
+    if (i->op == IR_VEC_mul || i->op == IR_CKKS_mul) t += 2 * ck_cost_mulpt(cost, par, limbs) * (double)i->type.count;
     return t;
+}
+
+double plan_cost(const struct ck_cost *cost, const struct ck_params *par, const struct ir_module *m, const struct ir_inst *i,
+                 int64_t terms)
+{
+    return plan_cost_at(cost, par, m, i, terms, i->nargs ? i->args[0]->type.level : 0, i->type.level);
+}
+
+const struct ck_cost *plan_constants(const struct options *opt)
+{
+    return opt->cost.t_ntt > 0 ? &opt->cost : &ck_cost_default;
+}
+
+bool plan_boot(struct ck_boot_shape *out, const struct ir_module *m)
+{
+    int64_t left = ir_get_int(m->attrs, "boot_left", 0);
+    uint32_t log_slots = 0;
+    if (left <= 0 || left >= CK_MAX_Q || !m->first) return false;
+    while (1u << log_slots < m->first->type.n) log_slots++;
+    ck_boot_default(out, log_slots, (uint32_t)left);
+    return true;
 }
 
 double plan_key_bytes(const struct ck_params *par, uint32_t level)

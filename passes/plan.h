@@ -19,9 +19,17 @@ struct plan_count {
 };
 struct plan_count plan_count(const struct ir_module *, const struct ir_inst *, int64_t terms);
 
-/* Microseconds of one instruction on one thread. */
+/* Microseconds of one vec or ckks instruction on one thread between two levels. */
+double plan_cost_at(const struct ck_cost *, const struct ck_params *, const struct ir_module *, const struct ir_inst *,
+                    int64_t terms, int level_in, int level_out);
 double plan_cost(const struct ck_cost *, const struct ck_params *, const struct ir_module *, const struct ir_inst *,
                  int64_t terms);
+
+/* The cost model of a compilation. */
+const struct ck_cost *plan_constants(const struct options *);
+
+/* The shape of the module's bootstraps; false if it has none (attribute boot_left). */
+bool plan_boot(struct ck_boot_shape *out, const struct ir_module *);
 
 /* Bytes of one evaluation key cut to `level`, its a-part a seed. */
 double plan_key_bytes(const struct ck_params *, uint32_t level);

@@ -1,95 +1,116 @@
 // SPDX-License-Identifier: Apache-2.0
 // The exact scale of every value.
 //
-// Values joined by add, sub, addc and drop must share one scale: they form a class (union-find). A class without a product is free:
+// Values joined by add, sub, addc and drop must share one scale: they form a class (classes.h). A class without a product is free:
 // inputs are encoded, and linear maps, polynomials and constant products land, at whatever scale is asked for, because their plaintexts
-// are encoded at out_scale q_l / in_scale. A product's class has scale s1 s2 / q_l. levels.c makes sure that a class has one answer.
+// are encoded at out_scale q_l / in_scale. A product's class has scale s1 s2 / q_l, unless one operand is private to the product: then that
+// operand's scale follows from the class, which stays free. levels.c makes sure that a class has one answer.
 // A free class gets Delta / its largest value: then every value uses the same bits of the modulus, q_0 needs no
 // headroom beyond the margin however large the logits are, and noise is relative to the range. A class that polynomials read keeps Delta
-// (their argument is in [-1,1]), and so do the operands of products that are summed, whose scales must agree.
+// (their argument is in [-1,1]), and so do the operands of products that are summed, whose scales must agree. A class that is
+// bootstrapped gets the scale at which its range, with a margin, fills the interval of the bootstrap; the result's scale follows.
 // Costs nothing at run time: no correction, no level.
 #include "scales.h"
+#include "classes.h"
+#include "plan.h"
 #include "util.h"
 
 #include "../compiler/diag.h"
 #include <math.h>
 
-struct class {
-    uint32_t parent;
+static const double boot_margin = 2;            // a bootstrap's interval over the range that a few inputs showed
+
+struct solved {
     bool plain;                 // keep the target
     bool known, busy;
-    uint32_t products;
-    double range, scale;
-    struct ir_inst *source;     // the first mul or rescale in it
+    double scale;
 };
 
 struct state {
-    struct class *c;
+    const struct ir_module *m;
+    struct classes classes;
+    struct solved *solved;      // by class
     const double *q;
     double target;
+    struct ck_boot_shape boot;  // of bootstraps, with the parameters that they need
+    struct ck_params par;
 };
-
-static uint32_t find(struct class *c, uint32_t k)
-{
-    while (c[k].parent != k) k = c[k].parent = c[c[k].parent].parent;
-    return k;
-}
-
-static bool fixed(enum ir_op op) { return op == IR_CKKS_mul || op == IR_CKKS_rescale; }
 
 static double scale_of(struct state *s, const struct ir_inst *i);
 
+/* What the operation makes of its operands' scales. */
 static double scale_fixed(struct state *s, const struct ir_inst *i)
 {
-    if (i->op == IR_CKKS_mul) return scale_of(s, i->args[0]) * scale_of(s, i->args[1]);
-    return scale_of(s, i->args[0]) / s->q[i->args[0]->type.level];
+    double in = scale_of(s, i->args[0]);
+    switch (i->op) {
+    case IR_CKKS_mul: return in * scale_of(s, i->args[1]);
+    case IR_CKKS_rescale: return in / s->q[i->args[0]->type.level];
+    case IR_CKKS_stc: return ck_boot_part_scale(&s->par, &s->boot, CK_BOOT_STC, in);
+    case IR_CKKS_modraise: return ck_boot_part_scale(&s->par, &s->boot, CK_BOOT_MODRAISE, in);
+    case IR_CKKS_cts: return ck_boot_part_scale(&s->par, &s->boot, CK_BOOT_CTS, in);
+    case IR_CKKS_evalmod: return ck_boot_part_scale(&s->par, &s->boot, CK_BOOT_EVALMOD, in);
+    default: ICE("%s has no scale of its own", ir_op_name(i->op));
+    }
+}
+
+/* The interval that a bootstrap is made for. What a polynomial reads as well lies in [-1,1] with the margin of all calibration data. */
+static double boot_range(const struct scale_class *c, double range)
+{
+    return c->poly && range <= 1 ? 1 : boot_margin * range;
+}
+
+/* The private operand of a product lands where the product's class wants it. */
+static double scale_private(struct state *s, const struct scale_class *c)
+{
+    const struct ir_inst *p = c->reader, *rescale = p;
+    while (class_product(rescale) != p) rescale = rescale->next;
+    int own = class_private(&s->classes, p);
+    return scale_of(s, rescale) * s->q[p->type.level] / scale_of(s, p->args[1 - own]);
 }
 
 static double scale_of(struct state *s, const struct ir_inst *i)
 {
-    struct class *c = &s->c[find(s->c, i->id)];
-    if (c->known) return c->scale;
-    ICE_IF(c->busy, "the scale of %%%u depends on itself", i->id);
-    c->busy = true;
-    if (c->source) {
-        c->scale = scale_fixed(s, c->source);
-    } else {
-        c->scale = c->plain ? s->target : s->target / fmax(c->range, 0x1p-12);
+    uint32_t r = s->classes.root[i->id];
+    const struct scale_class *c = &s->classes.of[r];
+    struct solved *x = &s->solved[r];
+    if (x->known) return x->scale;
+    ICE_IF(x->busy, "the scale of %%%u depends on itself", i->id);
+    x->busy = true;
+    double range = fmax(c->range, 0x1p-12);
+    if (i->op == IR_CKKS_stc || i->op == IR_CKKS_modraise || i->op == IR_CKKS_cts) x->scale = scale_fixed(s, i);
+    else if (c->source) x->scale = scale_fixed(s, c->source);
+    else if (c->reader && class_private(&s->classes, c->reader) >= 0 &&
+             &s->classes.of[s->classes.root[c->reader->args[class_private(&s->classes, c->reader)]->id]] == c)
+        x->scale = scale_private(s, c);
+    else if (c->boot) x->scale = ck_boot_nominal(&s->par, &s->boot) / boot_range(c, range);
+    else x->scale = x->plain ? s->target : s->target / range;
+    x->known = true;
+    return x->scale;
+}
+
+/* Polynomials' arguments and the operands of products that are summed with others. */
+static void find_plain(struct state *s)
+{
+    for (const struct ir_inst *i = s->m->first; i; i = i->next) {
+        const struct ir_inst *p = class_product(i);
+        if (i->op == IR_CKKS_poly) s->solved[s->classes.root[i->args[0]->id]].plain = true;
+        if (p && class_private(&s->classes, p) < 0 && class_of(&s->classes, i)->products > 1)
+            for (uint32_t a = 0; a < p->nargs; a++) s->solved[s->classes.root[p->args[a]->id]].plain = true;
     }
-    c->known = true;
-    return c->scale;
 }
 
 void scales_assign(struct ir_module *m, const double *q, double target, struct arena *scratch)
 {
     ir_renumber(m);
-    uint32_t count = 0;
-    for (struct ir_inst *i = m->first; i; i = i->next) count++;
-    struct state s = {ARENA_ARRAY(scratch, struct class, count), q, target};
-    for (uint32_t k = 0; k < count; k++) s.c[k].parent = k;
-    for (struct ir_inst *i = m->first; i; i = i->next)
-        if (i->op == IR_CKKS_add || i->op == IR_CKKS_sub || i->op == IR_CKKS_addc || i->op == IR_CKKS_drop ||
-            i->op == IR_CKKS_relin || i->op == IR_CKKS_rot)
-            for (uint32_t a = 0; a < i->nargs; a++) s.c[find(s.c, i->id)].parent = find(s.c, i->args[a]->id);
-    for (struct ir_inst *i = m->first; i; i = i->next) {
-        struct class *c = &s.c[find(s.c, i->id)];
-        c->range = fmax(c->range, util_range(i, 1));
-        if (fixed(i->op)) {
-            if (!c->source) c->source = i;
-            c->products++;
-        }
-        if (i->op == IR_CKKS_poly) s.c[find(s.c, i->args[0]->id)].plain = true;
-    }
-    for (struct ir_inst *i = m->first; i; i = i->next)         // products that are summed: plain operands
-        if (i->op == IR_CKKS_rescale && s.c[find(s.c, i->id)].products > 1) {
-            const struct ir_inst *p = i->args[0];
-            while (p->op == IR_CKKS_relin) p = p->args[0];
-            for (uint32_t a = 0; a < p->nargs; a++) s.c[find(s.c, p->args[a]->id)].plain = true;
-        }
+    struct state s = {.m = m, .classes = classes_find(m, scratch), .q = q, .target = target};
+    s.solved = ARENA_ARRAY(scratch, struct solved, m->last ? m->last->id + 1 : 1);
+    if (plan_boot(&s.boot, m)) plan_params(&s.par, m);
+    find_plain(&s);
     for (struct ir_inst *i = m->first; i; i = i->next) i->type.scale = scale_of(&s, i);
-    for (struct ir_inst *i = m->first; i; i = i->next)
-        ICE_IF(fixed(i->op) && fabs(scale_fixed(&s, i) / i->type.scale - 1) > 0x1p-50, "the scale of %%%u has two answers",
-               i->id);
+    for (struct ir_inst *i = m->first; i; i = i->next) {
+        bool fixed = i->op == IR_CKKS_mul || i->op == IR_CKKS_rescale || i->op == IR_CKKS_evalmod;
+        ICE_IF(fixed && fabs(scale_fixed(&s, i) / i->type.scale - 1) > 0x1p-48, "the scale of %%%u has two answers", i->id);
+    }
 }
 
 enum pass_res pass_scales(struct pass_ctx *ctx, struct ir_module *m)

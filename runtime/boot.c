@@ -46,10 +46,10 @@ static enum ck_err linear_chain(struct ck_eval *ev, struct ck_ct *out, const str
     return err;
 }
 
-// A scale is positive and at most `most`, with room for rounding.
-static enum ck_err check_scale(double scale, double most)
+// `nominal` is the scale of values up to 1; values up to 2^-10 at least are meant.
+static enum ck_err check_scale(double scale, double nominal)
 {
-    return scale > 0 && scale <= most * (1 + 0x1p-30) ? CK_OK : CK_ESCALE;
+    return scale > 0 && scale <= 0x1p10 * nominal ? CK_OK : CK_ESCALE;
 }
 
 static double scale_after(const struct ck_boot *boot, enum ck_boot_part part, double scale)
@@ -175,8 +175,8 @@ enum ck_err ck_boot_evalmod(struct ck_eval *ev, struct ck_ct *out, const struct 
     const uint64_t *q = ev->ctx->par.q;
     const uint32_t l = s->top - s->ncts, m = l - ck_poly_depth(s->degree);
     if (in->level != l) return CK_ELEVEL;
-    const double most = scale_after(boot, CK_BOOT_CTS, scale_after(boot, CK_BOOT_MODRAISE, boot->nominal));
-    CK_TRY(check_scale(in->scale, most));
+    const double nominal = scale_after(boot, CK_BOOT_CTS, scale_after(boot, CK_BOOT_MODRAISE, boot->nominal));
+    CK_TRY(check_scale(in->scale, nominal));
     double start = (double)q[m];
     for (uint32_t i = s->doublings; i-- > 0;) start = sqrt(start * (double)q[m - i]);
     const double after = scale_after(boot, CK_BOOT_EVALMOD, in->scale);
@@ -193,7 +193,7 @@ enum ck_err ck_bootstrap(struct ck_eval *ev, struct ck_ct *out, const struct ck_
 {
     if (!tmp->data || tmp->max_level < boot->shape.top || !out->data || out->max_level < boot->shape.top) return CK_ESHAPE;
     const uint32_t level = boot->shape.nstc;
-    if (check_scale(in->scale, boot->nominal) == CK_OK) {
+    if (in->scale <= boot->nominal * (1 + 0x1p-30)) {
         CK_TRY(ck_drop(ev, tmp, in, level));
     } else {
         CK_TRY(ck_drop(ev, tmp, in, level + 1));

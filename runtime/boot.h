@@ -27,7 +27,7 @@ struct ck_galois_spec;
 enum ck_err ck_boot_keys(const struct ck_context *, const struct ck_boot_shape *, struct ck_galois_spec **spec, size_t *count);
 
 /* The four parts; out is not in. Scratch as other operations.
- * scale   in: any scale s that descends from one of at most ck_boot_scale. Values up to R = ck_boot_scale / s are carried (larger ones come
+ * scale   in: any scale s that descends from one of at most 2^10 ck_boot_scale. Values up to R = ck_boot_scale / s are carried (larger ones come
  *         back wrong). out.scale is ck_boot_part_scale(in.scale)
  * level   StC nstc -> 0, ModRaise 0 -> top, CtS top -> top - ncts, EvalMod -> ck_boot_level
  * errors  CK_ELEVEL (wrong level), CK_ESCALE (scale not positive or too large), CK_EDEGREE, CK_EKEY, CK_ESHAPE (no room in out) */
@@ -35,6 +35,10 @@ enum ck_err ck_boot_stc(struct ck_eval *, struct ck_ct *out, const struct ck_ct 
 enum ck_err ck_boot_modraise(struct ck_eval *, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *);
 enum ck_err ck_boot_cts(struct ck_eval *, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *);
 enum ck_err ck_boot_evalmod(struct ck_eval *, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *);
+
+/* The bootstraps of an evaluator, borrowed: generated programs ask for what the server has set. NULL: none. */
+void ck_eval_use_boot(struct ck_eval *, const struct ck_boot *);
+const struct ck_boot *ck_eval_boot(const struct ck_eval *);
 
 /* All four. in (level nstc or above) is kept; tmp holds what lies between and has room for level top. A scale above ck_boot_scale is brought
  * down to it, which takes one level more. */

@@ -71,6 +71,16 @@ void ck_eval_free(struct ck_eval *ev)
     ck_mem_free(ev, sizeof *ev);
 }
 
+void ck_eval_use_boot(struct ck_eval *ev, const struct ck_boot *boot)
+{
+    ev->boot = boot;
+}
+
+const struct ck_boot *ck_eval_boot(const struct ck_eval *ev)
+{
+    return ev->boot;
+}
+
 void ck_eval_watch(struct ck_eval *ev, enum ck_err (*step)(void *arg, size_t step), void *arg)
 {
     ev->step = step;

@@ -202,6 +202,7 @@ struct ck_eval {
     const struct ck_context *ctx;
     const struct ck_evk *evk;
     const struct ck_weights *weights;
+    const struct ck_boot *boot;
     struct ck_scratch scratch;
     size_t baby_bytes;      // ck_linear holds all rotated inputs at once up to this many bytes
     enum ck_err (*step)(void *arg, size_t step);

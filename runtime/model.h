@@ -60,7 +60,8 @@ struct ck_model {
     const char *name;                   // "lenet5.onnx"
     uint8_t fingerprint[32];            // of weights and program: ties weights.bin and ciphertexts to this program
     struct ck_params params;
-    const struct ck_key_spec *keys;     // every evaluation key the program uses, each to its level
+    const struct ck_boot_shape *boot;   // NULL: the program does not bootstrap
+    const struct ck_key_spec *keys;     // every evaluation key the program uses besides those of bootstraps, each to its level
     size_t nkeys;
     uint32_t nin, nout, nregs;
     const struct ck_port *in, *out;

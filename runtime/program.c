@@ -80,6 +80,7 @@ struct ck_galois_spec *ck_program_keys(const struct ck_program *p, const struct 
     enum ck_err err = spec ? CK_OK : CK_ENOMEM;
     for (size_t i = 0; i < m->nkeys && err == CK_OK; i++) err = ck_key_spec_galois(&spec[i], ctx, &m->keys[i]);
     *count = m->nkeys;
+    if (err == CK_OK && m->boot) err = ck_boot_keys(ctx, m->boot, &spec, count);
     if (err == CK_OK) return spec;
     free(spec);
     ck_fail_err(p, NULL, err);

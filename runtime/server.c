@@ -31,6 +31,7 @@ struct server {
     struct ck_context *ctx;
     struct ck_weights *weights;
     struct ck_evk *evk;
+    struct ck_boot *boot;           // NULL: the program does not bootstrap
     struct ck_eval *eval;
     struct ck_ct **reg;             // own: nregs arrays
     struct ck_progress progress;
@@ -125,6 +126,8 @@ static int load(struct server *s, struct ck_print *keys)
     if (why) return ck_fail(p, p->keys, "%s", why);
 
     enum ck_err err = ck_eval_new(&s->eval, s->ctx, s->evk, s->weights);
+    if (err == CK_OK && m->boot) err = ck_boot_new(&s->boot, s->ctx, m->boot);
+    if (err == CK_OK) ck_eval_use_boot(s->eval, s->boot);
     if (err == CK_OK) ck_eval_watch(s->eval, announce, s);
     s->reg = err == CK_OK ? calloc(m->nregs + 1, sizeof *s->reg) : NULL;
     if (err == CK_OK && !s->reg) err = CK_ENOMEM;
@@ -151,6 +154,7 @@ static void unload(struct server *s)
     free(s->kept);
     ck_steps_clear(&s->steps);
     ck_eval_free(s->eval);
+    ck_boot_free(s->boot);
     ck_evk_free(s->evk);
     ck_weights_close(s->weights);
     ck_context_free(s->ctx);

@@ -210,7 +210,7 @@ static void ranges(struct world *w, const struct set *s, double min)
         for (size_t i = 0; i < w->n; i++) w->x[i] /= range, w->y[i] /= range;
         CHECK_PRECISION("range", w->y, w->x, w->n, min, min);
     }
-    w->in.scale = ck_boot_scale(w->boot) * 1.001;
+    w->in.scale = ck_boot_scale(w->boot) * 1025;
     CHECK(ck_boot_stc(w->ev, &w->out, &w->in, w->boot) == CK_ESCALE);
     w->in.scale = 0;
     CHECK(ck_boot_stc(w->ev, &w->out, &w->in, w->boot) == CK_ESCALE);

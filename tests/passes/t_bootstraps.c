@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Programs deeper than the modulus, from vec to the end of the pipeline: bootstraps inserted, every level reached, one scale for summands,
+// and results that differ from the plain ones by no more than the sine does.
+#include "fixture.h"
+#include "../test.h"
+#include <math.h>
+#include <string.h>
+
+enum { SLOTS = 1024 };
+
+static void run(struct ir_module *m, double *out)
+{
+    double in[SLOTS], *outs[1] = {out};
+    const double *ins[1] = {in};
+    uint64_t seed = 7;
+    for (int k = 0; k < SLOTS; k++) in[k] = fixture_random(&seed);
+    struct ir_run r = {0};
+    ir_renumber(m);
+    CHECK(ir_interp(m, ins, outs, &r) == 0);
+}
+
+static int count(const struct ir_module *m, enum ir_op op)
+{
+    int n = 0;
+    for (const struct ir_inst *i = m->first; i; i = i->next) n += i->op == op;
+    return n;
+}
+
+static struct ir_inst *series(struct ir_module *m, struct ir_inst *x, int degree)
+{
+    int64_t terms = degree + 1;
+    struct ir_const *c = ir_const_add(m, "coeffs", IR_F64, 1, &terms);
+    memset(c->data, 0, (size_t)terms * sizeof(double));
+    ((double *)c->data)[1] = 0.6;
+    ((double *)c->data)[degree] = 0.3;
+    struct ir_inst *y = ir_build(m, NULL, IR_VEC_poly, x->type, 1, &x);
+    ir_set_symbol(m, &y->attrs, "coeffs", c->name);
+    return y;
+}
+
+/* `blocks` of: a polynomial of 5 levels, a linear map, and where `skip` the sum with what went in. */
+static struct ir_module *deep(int blocks, bool skip)
+{
+    struct ir_module *m = ir_module_new("deep", IR_VEC);
+    struct ir_inst *x = fixture_input(m, SLOTS);
+    uint64_t seed = 5;
+    for (int b = 0; b < blocks; b++) {
+        struct ir_inst *y = fixture_linear(m, series(m, x, 31), 4, 0.2, &seed);
+        x = skip ? fixture_two(m, IR_VEC_add, y, x) : y;
+        if (skip) x = fixture_linear(m, x, 1, 0.5, &seed);
+    }
+    ir_add_output(m, x, NULL);
+    return m;
+}
+
+static void finish(struct ir_module *m, const struct options *opt, int least, int most)
+{
+    double before[SLOTS], after[SLOTS], worst = 0, top = 0;
+    run(m, before);
+    static const char *const passes[] = {"bootstraps", "levels", "params", "scales", "keys", "liveness"};
+    for (int k = 0; k < 6; k++) CHECKF(fixture_pass(m, passes[k], opt) == 0, "pass %s", passes[k]);
+    if (m->dialect != IR_CKKS) return;
+    int boots = count(m, IR_CKKS_modraise);
+    CHECKF(boots >= least && boots <= most, "%d bootstraps, %d to %d wanted", boots, least, most);
+    CHECK(count(m, IR_CKKS_stc) == boots && count(m, IR_CKKS_cts) == boots && count(m, IR_CKKS_evalmod) == boots);
+    CHECK(boots == 0 || ir_get_int(m->attrs, "logn", 0) == 16);
+    CHECKF(ir_get_float(m->attrs, "precision", 0) > 8, "precision %g", ir_get_float(m->attrs, "precision", 0));
+    run(m, after);
+    for (int k = 0; k < SLOTS; k++) {
+        worst = fmax(worst, fabs(after[k] - before[k]));
+        top = fmax(top, fabs(before[k]));
+    }
+    CHECKF(worst < 0x1p-12 * top, "off by %g of %g", worst, top);
+}
+
+int main(void)
+{
+    struct options opt = {0};
+
+    struct ir_module *m = deep(2, false);       // 12 levels fit a ring as they are
+    finish(m, &opt, 0, 0);
+    ir_module_free(m);
+
+    m = deep(8, false);                         // 48 levels
+    finish(m, &opt, 2, 4);
+    ir_module_free(m);
+
+    m = deep(8, true);                          // with skips that lie beside the bootstraps
+    finish(m, &opt, 2, 8);
+    ir_module_free(m);
+
+    opt.bootstrap = 9;
+    m = deep(8, false);                         // pinned: one block between two bootstraps
+    finish(m, &opt, 6, 8);
+    CHECK(ir_get_int(m->attrs, "boot_left", 0) == 9);
+    ir_module_free(m);
+
+    diag_set_quiet(2);
+    opt.bootstrap = 60;                         // no such set
+    m = deep(8, false);
+    CHECK(fixture_pass(m, "bootstraps", &opt) == -1);
+    ir_module_free(m);
+    opt.bootstrap = -1;
+    m = deep(10, false);                        // 60 levels and no bootstraps allowed
+    CHECK(fixture_pass(m, "bootstraps", &opt) == 0 && count(m, IR_VEC_bootstrap) == 0);
+    CHECK(fixture_pass(m, "levels", &opt) == 0 && fixture_pass(m, "params", &opt) == -1);
+    ir_module_free(m);
+    return test_done();
+}
