@@ -135,7 +135,7 @@ enum ck_err ck_boot_modraise(struct ck_eval *ev, struct ck_ct *out, const struct
     CK_TRY(switch_key(ev, out, CK_KEY_TO_SPARSE));
     CK_TRY(raise(ev, out, s->top));
     CK_TRY(switch_key(ev, out, CK_KEY_FROM_SPARSE));
-    for (uint32_t k = ctx->par.log_slots; k + 1 < ctx->logn; k++) CK_TRY(add_galois(ev, out, boot_trace_galois(&ctx->par, k)));
+    for (uint32_t k = ctx->par.log_slots; k + 1 < ctx->logn; k++) CK_TRY(add_galois(ev, out, ck_boot_trace_galois(&ctx->par, k)));
     out->scale = scale_after(boot, CK_BOOT_MODRAISE, in->scale);
     return CK_OK;
 }

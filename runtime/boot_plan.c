@@ -83,7 +83,7 @@ static enum ck_err make_maps(struct ck_boot *boot, struct boot_map *map, enum ck
     const struct ck_boot_shape *s = &boot->shape;
     const bool stc = part == CK_BOOT_STC;
     struct boot_factor f[CK_BOOT_MAX_FACTORS];
-    const uint32_t count = boot_factors(f, &ctx->par, s, part);
+    const uint32_t count = ck_boot_factors(f, &ctx->par, s, part);
     struct ck_diags d[CK_DFT_MAX_FACTORS] = {0};
     // CtS: half, because the real part is taken as u + conj(u)
     CK_TRY(ck_dft_factors(d, ctx->par.log_slots, stc ? s->stc_radix : s->cts_radix, count, stc, stc ? 1 : 0.5));
@@ -155,6 +155,6 @@ enum ck_err ck_boot_keys(const struct ck_context *ctx, const struct ck_boot_shap
     struct ck_galois_spec *all = realloc(*spec, (*count + BOOT_MAX_KEYS) * sizeof *all);
     if (!all) return CK_ENOMEM;
     *spec = all;
-    *count += boot_key_list(all + *count, &ctx->par, shape);
+    *count += ck_boot_key_list(all + *count, &ctx->par, shape);
     return CK_OK;
 }

@@ -104,7 +104,7 @@ static void make_factor(struct boot_factor *f, const struct ck_params *par, uint
     split(f, par->log_slots, best);
 }
 
-uint32_t boot_factors(struct boot_factor *out, const struct ck_params *par, const struct ck_boot_shape *s, enum ck_boot_part part)
+uint32_t ck_boot_factors(struct boot_factor *out, const struct ck_params *par, const struct ck_boot_shape *s, enum ck_boot_part part)
 {
     uint32_t at = part == CK_BOOT_STC ? 0 : par->log_slots;
     if (part == CK_BOOT_STC) {
@@ -125,7 +125,7 @@ static uint32_t galois_power(const struct ck_params *par, uint32_t e)
     return g;
 }
 
-uint32_t boot_trace_galois(const struct ck_params *par, uint32_t k)
+uint32_t ck_boot_trace_galois(const struct ck_params *par, uint32_t k)
 {
     return galois_power(par, 1u << k);
 }
@@ -139,19 +139,19 @@ static void add(struct ck_galois_spec *list, uint32_t *count, uint32_t galois, u
     if (level > list[i].level) list[i].level = level;
 }
 
-uint32_t boot_key_list(struct ck_galois_spec *list, const struct ck_params *par, const struct ck_boot_shape *s)
+uint32_t ck_boot_key_list(struct ck_galois_spec *list, const struct ck_params *par, const struct ck_boot_shape *s)
 {
     uint32_t count = 0;
     for (enum ck_boot_part part = CK_BOOT_STC; part <= CK_BOOT_CTS; part += CK_BOOT_CTS - CK_BOOT_STC) {
         struct boot_factor f[CK_BOOT_MAX_FACTORS];
-        const uint32_t nf = boot_factors(f, par, s, part);
+        const uint32_t nf = ck_boot_factors(f, par, s, part);
         for (uint32_t i = 0; i < nf; i++)
             for (uint32_t k = 0; k < f[i].nbaby + f[i].ngiant; k++) {
                 const int32_t r = k < f[i].nbaby ? f[i].baby[k] : f[i].giant[k - f[i].nbaby];
                 if (r) add(list, &count, galois_power(par, (uint32_t)r), f[i].level);
             }
     }
-    for (uint32_t k = par->log_slots; k + 1 < par->logn; k++) add(list, &count, boot_trace_galois(par, k), s->top);
+    for (uint32_t k = par->log_slots; k + 1 < par->logn; k++) add(list, &count, ck_boot_trace_galois(par, k), s->top);
     add(list, &count, (2u << par->logn) - 1, s->top - s->ncts);        // conjugation
     add(list, &count, 0, s->top - s->ncts);                             // relinearisation
     add(list, &count, CK_KEY_TO_SPARSE, 0);
@@ -162,7 +162,7 @@ uint32_t boot_key_list(struct ck_galois_spec *list, const struct ck_params *par,
 double ck_boot_key_bytes(const struct ck_params *par, const struct ck_boot_shape *s)
 {
     struct ck_galois_spec list[BOOT_MAX_KEYS];
-    const uint32_t count = boot_key_list(list, par, s);
+    const uint32_t count = ck_boot_key_list(list, par, s);
     double sum = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t alpha, np, ell = list[i].level + 1;
@@ -179,7 +179,7 @@ double ck_boot_plain_bytes(const struct ck_params *par, const struct ck_boot_sha
     double sum = 0;
     for (enum ck_boot_part part = CK_BOOT_STC; part <= CK_BOOT_CTS; part += CK_BOOT_CTS - CK_BOOT_STC) {
         struct boot_factor f[CK_BOOT_MAX_FACTORS];
-        const uint32_t nf = boot_factors(f, par, s, part);
+        const uint32_t nf = ck_boot_factors(f, par, s, part);
         for (uint32_t i = 0; i < nf; i++) sum += ldexp(8.0 * f[i].nterm, (int)par->log_slots + 1);
     }
     return sum;
@@ -245,7 +245,7 @@ double ck_cost_boot_part(const struct ck_cost *c, const struct ck_params *par, c
     case CK_BOOT_STC:
     case CK_BOOT_CTS: {
         struct boot_factor f[CK_BOOT_MAX_FACTORS];
-        const uint32_t nf = boot_factors(f, par, s, part);
+        const uint32_t nf = ck_boot_factors(f, par, s, part);
         for (uint32_t i = 0; i < nf; i++) sum += map_cost(c, par, &f[i]);
         return part == CK_BOOT_STC ? sum : sum + ck_cost_keyswitch(c, par, l + 1);
     }
@@ -273,7 +273,7 @@ double ck_boot_scratch_bytes(const struct ck_params *par, const struct ck_boot_s
     double most = 0;
     for (enum ck_boot_part part = CK_BOOT_STC; part <= CK_BOOT_CTS; part += CK_BOOT_CTS - CK_BOOT_STC) {
         struct boot_factor f[CK_BOOT_MAX_FACTORS];
-        const uint32_t nf = boot_factors(f, par, s, part);
+        const uint32_t nf = ck_boot_factors(f, par, s, part);
         for (uint32_t i = 0; i < nf; i++) {
             // babies and one sum; three sums of two polynomials, low limbs; digits twice; the half-way ciphertext
             const struct gadget g = gadget_at(par, f[i].level + 1);

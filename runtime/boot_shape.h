@@ -18,11 +18,11 @@ struct boot_factor {
     int32_t baby[BOOT_MAX_STEPS], giant[BOOT_MAX_STEPS];
 };
 /* The factors of CK_BOOT_STC or CK_BOOT_CTS in the order of application; their number. */
-uint32_t boot_factors(struct boot_factor *out, const struct ck_params *, const struct ck_boot_shape *, enum ck_boot_part);
+uint32_t ck_boot_factors(struct boot_factor *out, const struct ck_params *, const struct ck_boot_shape *, enum ck_boot_part);
 
 /* The keys of a bootstrap, each at its highest level; their number. list: BOOT_MAX_KEYS. */
-uint32_t boot_key_list(struct ck_galois_spec *list, const struct ck_params *, const struct ck_boot_shape *);
+uint32_t ck_boot_key_list(struct ck_galois_spec *list, const struct ck_params *, const struct ck_boot_shape *);
 
 /* Galois element 5^(2^k), k >= log_slots: an automorphism that fixes the subring of the slots. */
-uint32_t boot_trace_galois(const struct ck_params *, uint32_t k);
+uint32_t ck_boot_trace_galois(const struct ck_params *, uint32_t k);
 #endif

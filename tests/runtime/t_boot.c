@@ -150,7 +150,7 @@ static void data_agrees(const struct world *w, const struct set *s)
     for (enum ck_boot_part part = CK_BOOT_STC; part <= CK_BOOT_CTS; part += CK_BOOT_CTS - CK_BOOT_STC) {
         struct boot_factor f[CK_BOOT_MAX_FACTORS];
         const struct boot_map *map = part == CK_BOOT_STC ? w->boot->stc : w->boot->cts;
-        const uint32_t count = boot_factors(f, &s->par, &s->shape, part);
+        const uint32_t count = ck_boot_factors(f, &s->par, &s->shape, part);
         uint32_t radix = 0, steps;
         for (uint32_t i = 0; i < count; i++) {
             radix += f[i].radix;
