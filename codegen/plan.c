@@ -1,21 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // plan.json: what `tacet inspect` and scripts read.
+#include "../compiler/json.h"
 #include "emit.h"
-
-#include <string.h>
-
-static void text(FILE *f, const char *s)
-{
-    fputc('"', f);
-    for (; *s; s++)
-        if (*s == '"' || *s == '\\')
-            fprintf(f, "\\%c", *s);
-        else if ((unsigned char)*s < ' ' || *s == 127)
-            fprintf(f, "\\u%04x", *s);
-        else
-            fputc(*s, f);
-    fputc('"', f);
-}
 
 static void shape(FILE *f, const struct ir_attr *attrs)
 {
@@ -28,15 +14,15 @@ static void shape(FILE *f, const struct ir_attr *attrs)
 static void port(FILE *f, const struct ir_inst *i, const struct ir_attr *attrs, bool last)
 {
     fprintf(f, "    {\"name\": ");
-    text(f, ir_get_string(attrs, "name", ""));
+    json_write_string(f, ir_get_string(attrs, "name", ""));
     fprintf(f, ", ");
     shape(f, attrs);
     fprintf(f, ", \"layout\": ");
-    text(f, ir_get_string(attrs, "layout", ""));
+    json_write_string(f, ir_get_string(attrs, "layout", ""));
     fprintf(f, ", \"ciphertexts\": %u, \"level\": %d, \"scale\": %.17g", i->type.count, i->type.level, i->type.scale);
     if (ir_get_string(attrs, "post", NULL)) {
         fprintf(f, ", \"client\": ");
-        text(f, ir_get_string(attrs, "post", ""));
+        json_write_string(f, ir_get_string(attrs, "post", ""));
     }
     fprintf(f, "}%s\n", last ? "" : ",");
 }
@@ -63,13 +49,13 @@ static void layer(FILE *f, const struct step *s, const struct ir_type *in, bool 
 {
     const struct ir_type *t = &s->result->inst->type;
     fprintf(f, "    {\"node\": ");
-    text(f, s->node);
+    json_write_string(f, s->node);
     fprintf(f, ", \"operator\": ");
-    text(f, s->what);
+    json_write_string(f, s->what);
     fprintf(f, ", \"part\": \"%s\", \"shape\": [", s->part);
     for (uint32_t k = 0; s->shape && k < s->shape->rank; k++) fprintf(f, "%s%lld", k ? ", " : "", (long long)s->shape->dim[k]);
     fprintf(f, "], \"layout\": ");
-    text(f, layout_of(s->result->inst));
+    json_write_string(f, layout_of(s->result->inst));
     fprintf(f, ", \"value\": %u, \"ciphertexts\": %u, \"degree\": %u, \"level_in\": %d, \"level_out\": %d, ", s->result->inst->id,
             t->count, t->degree, in->level, t->level);
     numbers(f, &s->counts);
@@ -88,9 +74,9 @@ void emit_plan(FILE *f, const struct program *p)
     const struct ck_params *k = &p->params;
     struct counts total = program_total(p);
     fprintf(f, "{\n  \"tacet\": ");
-    text(f, p->opt->version);
+    json_write_string(f, p->opt->version);
     fprintf(f, ",\n  \"model\": ");
-    text(f, p->opt->source);
+    json_write_string(f, p->opt->source);
     fprintf(f, ",\n  \"parameters\": {\"logn\": %u, \"log_slots\": %u, \"nq\": %u, \"np\": %u, \"alpha\": %u, \"log_qp\": %.2f, "
                "\"log_qp_limit\": %u, \"security\": %u, \"precision\": %.2f,\n    ",
             k->logn, k->log_slots, k->nq, k->np, k->alpha, ck_params_logqp(k), ck_security_max_logqp(k->logn), k->security,

@@ -6,7 +6,9 @@
 #include "../passes/pass.h"
 #include "../runtime/npy.h"
 #include "args.h"
+#include <stdio.h>
 
+int cmd_compare(int argc, char **argv);
 int cmd_compile(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_opt(int argc, char **argv);
@@ -79,6 +81,7 @@ struct error_stats {
 int64_t error_top(const double *v, int64_t n);
 struct error_stats error_measure(const double *got, const double *plain, int64_t rows, int64_t width);
 void error_print(const char *what, const struct error_stats *);
+void error_write(FILE *, const char *name, const struct error_stats *);     // as a JSON object; the name alone where rows is 0
 
 /* A line of progress on standard error: "label  12/40"; only on a terminal and not under --quiet. done == total clears it. */
 void progress(const char *label, size_t done, size_t total);

@@ -2,7 +2,7 @@
 // tacet inspect: the plan of a generated folder as a table.
 #include "cmd.h"
 #include "diag.h"
-#include "json.h"
+#include "layers.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -28,29 +28,9 @@ static void print_port(const char *kind, const struct json *p)
     printf("\n");
 }
 
-static void print_layers(const struct json *layers)
+static void print_plan(const struct plan *pl)
 {
-    int wide = 4;
-    for (const struct json *l = layers ? layers->first : NULL; l; l = l->next) {
-        int n = (int)strlen(json_string(l, "node"));
-        if (n > wide) wide = n < 40 ? n : 40;
-    }
-    printf("\n%-*s  %-16s %-14s %3s %9s %9s %9s %9s %9s %10s  %s\n", wide, "node", "operator", "shape", "cts", "level", "rotations",
-           "plain x", "cipher x", "additions", "predicted", "layout");
-    for (const struct json *l = layers ? layers->first : NULL; l; l = l->next) {
-        char shape[64], level[32];
-        dims(shape, json_get(l, "shape"));
-        snprintf(level, sizeof level, "%.0f -> %.0f", json_number(l, "level_in"), json_number(l, "level_out"));
-        printf("%-*.40s  %-16s %-14s %3.0f %9s %9.0f %9.0f %9.0f %9.0f %7.1f ms  %s\n", wide, json_string(l, "node"),
-               json_string(l, "operator"), shape, json_number(l, "ciphertexts"), level, json_number(l, "rotations"),
-               json_number(l, "plaintext_products"), json_number(l, "ciphertext_products"), json_number(l, "additions"),
-               json_number(l, "microseconds") / 1e3, json_string(l, "layout"));
-    }
-}
-
-static void print_plan(const struct json *plan)
-{
-    const struct json *p = json_get(plan, "parameters"), *t = json_get(plan, "totals");
+    const struct json *plan = pl->json, *p = pl->parameters, *t = pl->totals;
     char keys[32], weights[32], peak[32], ct[32];
     printf("model   %s, planned by tacet %s\n", json_string(plan, "model"), json_string(plan, "tacet"));
     printf("ring    N = 2^%.0f, %.0f slots, %.0f + %.0f primes, digits of %.0f, log QP %.1f of at most %.0f bits for %.0f-bit security\n",
@@ -65,10 +45,13 @@ static void print_plan(const struct json *plan)
         in_bytes += 8 * json_number(i, "ciphertexts") * (json_number(i, "level") + 1) * exp2(json_number(p, "logn"));
     }
     for (const struct json *o = out ? out->first : NULL; o; o = o->next) print_port("output", o);
-    print_layers(json_get(plan, "layers"));
-    printf("\nrotations %.0f, plaintext products %.0f, ciphertext products %.0f, additions %.0f; homomorphic operations %.0f\n",
+    printf("\n");
+    layers_print(pl, LAYERS_COST | LAYERS_LAYOUT);
+    printf("\n");
+    layers_print_parts(pl);
+    printf("\nrotations %.0f, plaintext products %.0f, ciphertext products %.0f, additions %.0f; homomorphic operations %.0f; bootstraps %.0f\n",
            json_number(t, "rotations"), json_number(t, "plaintext_products"), json_number(t, "ciphertext_products"),
-           json_number(t, "additions"), json_number(t, "operations"));
+           json_number(t, "additions"), json_number(t, "operations"), json_number(t, "bootstraps"));
     printf("keys %.0f in %s, weights %s, an encrypted sample %s\n", json_number(t, "keys"), bytes_text(keys, json_number(t, "key_bytes")),
            bytes_text(weights, json_number(t, "weights_bytes")), bytes_text(ct, in_bytes));
     printf("predicted: %.3f s a sample on one core, server memory %s\n", json_number(t, "microseconds") / 1e6,
@@ -84,6 +67,20 @@ static void print_keys(const struct json *keys)
     printf("\n");
 }
 
+static int print_raw(const char *path)
+{
+    void *text;
+    size_t len;
+    const char *why = ck_file_slurp(&text, &len, path);
+    if (why) {
+        diag_error(path, "%s", why);
+        return -1;
+    }
+    fwrite(text, 1, len, stdout);
+    free(text);
+    return 0;
+}
+
 int cmd_inspect(int argc, char **argv)
 {
     bool keys = false, raw = false;
@@ -94,32 +91,17 @@ int cmd_inspect(int argc, char **argv)
     };
     const struct arg_command cmd = {"inspect", "DIR [options]",
         "Prints what was planned: parameters, one line per layer, keys, predicted time and memory.",
-        "Columns: ciphertexts of the result, level in and out, rotations, products by plaintexts and between ciphertexts, additions.",
+        "Columns: ciphertexts of the result, level in and out, rotations, products by plaintexts and between ciphertexts, bootstraps, time.",
         1, 1, specs};
     struct arg_list dir;
     enum args_result r = args_parse(&cmd, argc, argv, &dir);
     if (r != ARGS_OK) return r == ARGS_ERROR;
     struct arena *a = arena_new();
-    const char *path = arena_printf(a, "%s/plan.json", dir.v[0]);
-    void *text;
-    size_t len;
-    int line, bad = 1;
-    const char *why = ck_file_slurp(&text, &len, path);
-    if (why) {
-        diag_error(path, "%s; is this a folder that `tacet compile` made?", why);
-        arena_free(a);
-        return 1;
-    }
-    const struct json *plan = json_parse(a, text, len, &line);
-    if (!plan || plan->kind != JSON_OBJECT) {
-        diag_error(path, "not a plan: wrong from line %d on", plan ? 1 : line);
-    } else {
-        bad = 0;
-        if (raw) fwrite(text, 1, len, stdout);
-        else print_plan(plan);
-        if (keys && !raw) print_keys(json_get(plan, "keys"));
-    }
-    free(text);
+    struct plan plan;
+    int bad = plan_read(&plan, a, dir.v[0]);
+    if (!bad && raw) bad = print_raw(arena_printf(a, "%s/plan.json", dir.v[0]));
+    if (!bad && !raw) print_plan(&plan);
+    if (!bad && !raw && keys) print_keys(json_get(plan.json, "keys"));
     arena_free(a);
-    return bad;
+    return bad != 0;
 }

@@ -2,76 +2,24 @@
 // tacet run: the generated programs one after another, as a user would call them, and the result against the plain model.
 #include "cmd.h"
 #include "diag.h"
-#include "folder.h"
+#include "json.h"
+#include "layers.h"
+#include "programs.h"
 
-#include <stdio.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct run {
-    const char *dir, *keys;
     struct arg_list input, output;
-    int threads, first;
-    const char *labels, *classes;
-    bool quiet, no_compare;
+    int first;
+    const char *keys, *labels, *classes, *json;
+    bool no_compare, layers;
     struct arena *arena;
-    const char *scratch;
+    struct programs programs;
+    struct plan plan;
 };
-
-struct command_line {
-    const char *v[2 * ARG_LIST_MAX + 16];
-    size_t n;
-};
-
-static void put(struct command_line *c, const char *word)
-{
-    c->v[c->n++] = word;
-    c->v[c->n] = NULL;
-}
-
-static double file_bytes(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) ? 0 : (double)st.st_size;
-}
-
-/* Runs one program; 0, or -1 after diag_error (the program has said why). */
-static int part(struct run *r, const char *name, struct command_line *c, const char *made, int64_t rows)
-{
-    struct child child;
-    char size[32], peak[32];
-    bool show = !r->quiet && isatty(2) && !strcmp(name, "server");      // its progress; the others are short
-    if (!show) put(c, "--quiet");
-    if (child_run(&child, c->v, !show)) return -1;
-    if (child.status) {
-        diag_error(c->v[0], "%s failed", name);
-        return -1;
-    }
-    printf("%-8s %8.3f s  peak memory %s", name, child.seconds, bytes_text(peak, child.peak_bytes));
-    if (rows > 1) printf("  %.3f s a sample", child.seconds / (double)rows);
-    if (made) printf("  %s", bytes_text(size, file_bytes(made)));
-    printf("\n");
-    fflush(stdout);
-    return 0;
-}
-
-static struct command_line begin(struct run *r, const char *program, const char *verb, const char *keys)
-{
-    struct command_line c = {.n = 0};
-    put(&c, arena_printf(r->arena, "%s/%s", r->dir, program));
-    put(&c, verb);
-    put(&c, "--keys");
-    put(&c, keys);
-    return c;
-}
-
-static void option(struct command_line *c, const char *name, const char *value)
-{
-    put(c, name);
-    put(c, value);
-}
 
 /* The name of class c in a comma-separated list, its number without one. */
 static const char *class_name(struct run *r, int64_t c)
@@ -111,8 +59,8 @@ static int classify(struct run *r, const double *got, const double *plain, int64
     return 0;
 }
 
-/* Output k decrypted into `path`, against the plain results. */
-static int compare(struct run *r, const struct samples *s, const struct ir_module *m, uint32_t k, const char *path)
+/* Output k decrypted into `path`, against the plain results; rows of the statistics stay 0 where nothing can be compared. */
+static int compare(struct error_stats *out, struct run *r, const struct samples *s, const struct ir_module *m, uint32_t k, const char *path)
 {
     struct ir_type t = io_shape(&m->outputs[k]->type, m->output_attrs[k]);
     int64_t width = ir_type_numel(&t);
@@ -131,65 +79,72 @@ static int compare(struct run *r, const struct samples *s, const struct ir_modul
     } else {
         double *v = ARENA_ARRAY(r->arena, double, s->rows * width);
         for (int64_t i = 0; i < s->rows * width; i++) v[i] = ck_npy_at(&a, (size_t)i);
-        struct error_stats e = error_measure(v, s->out[k], s->rows, width);
+        *out = error_measure(v, s->out[k], s->rows, width);
         if (r->labels && k == 0 && classify(r, v, s->out[k], s->rows, width)) status = -1;
-        error_print(name, &e);
+        error_print(name, out);
     }
     ck_npy_clear(&a);
     return status;
 }
 
-/* What the client is given for input i: the user's words, or the file that holds the first samples. */
-static const char *input_of(struct run *r, const struct samples *s, const struct ir_module *m, uint32_t i)
+static int write_json(const struct run *r, const struct samples *s, const struct ir_module *m, const struct error_stats *e)
 {
-    const char *cut = arena_printf(r->arena, "%s/in%u.npy", r->scratch, i);
-    if (access(cut, F_OK)) return i < r->input.n ? r->input.v[i] : NULL;
-    if (s->nin == 1) return cut;
-    return arena_printf(r->arena, "%s=%s", ir_get_string(ir_input(m, i)->attrs, "name", ""), cut);
+    struct ck_out_file o;
+    const char *why = ck_out_open(&o, r->json, 0644);
+    if (!why) {
+        fprintf(o.f, "{\n  \"samples\": %lld,\n", (long long)s->rows);
+        programs_write(o.f, &r->programs);
+        fprintf(o.f, ",\n");
+        layers_write(o.f, &r->plan, 0);
+        fprintf(o.f, ",\n  \"outputs\": [");
+        for (uint32_t k = 0; k < m->noutputs; k++) {
+            fprintf(o.f, "%s\n    ", k ? "," : "");
+            error_write(o.f, ir_get_string(m->output_attrs[k], "name", "output"), &e[k]);
+        }
+        fprintf(o.f, "\n  ]\n}\n");
+        why = ck_out_close(&o, 1);
+    }
+    if (why) diag_error(r->json, "%s", why);
+    return why ? -1 : 0;
+}
+
+/* The outputs against the plain model, and the figures as JSON. */
+static int finish(struct run *r, struct samples *s, struct ir_module *m, const char *const *out)
+{
+    struct error_stats *e = ARENA_ARRAY(r->arena, struct error_stats, m->noutputs + 1);
+    if (!r->no_compare && samples_interp(s, r->arena, m, NULL, "plain model")) return -1;
+    for (uint32_t k = 0; k < m->noutputs && !r->no_compare; k++)
+        if (compare(&e[k], r, s, m, k, out[k])) return -1;
+    return r->json ? write_json(r, s, m, e) : 0;
 }
 
 static int run(struct run *r, struct ir_module *m)
 {
     struct arena *a = r->arena;
+    struct programs *p = &r->programs;
     struct samples s = {0};
-    const char **out = ARENA_ARRAY(a, const char *, m->noutputs + 1);
+    const char **out = ARENA_ARRAY(a, const char *, m->noutputs + 1), **named = ARENA_ARRAY(a, const char *, m->noutputs + 1);
     if (samples_load(&s, a, m, "--input", &r->input) || outputs_match(out, m, "--output", &r->output)) return -1;
-    if (r->first && r->first < s.rows) {
-        s.rows = r->first;
-        for (uint32_t i = 0; i < s.nin; i++)
-            if (samples_save(&s, m, i, arena_printf(a, "%s/in%u.npy", r->scratch, i))) return -1;
+    bool cut = r->first && r->first < s.rows;
+    if (cut) s.rows = r->first;
+    for (uint32_t k = 0; k < m->noutputs; k++) {
+        if (!out[k]) out[k] = arena_printf(a, "%s/out%u.npy", p->scratch, k);
+        named[k] = m->noutputs == 1 ? out[k] : arena_printf(a, "%s=%s", ir_get_string(m->output_attrs[k], "name", ""), out[k]);
     }
-    for (uint32_t k = 0; k < m->noutputs; k++)
-        if (!out[k]) out[k] = arena_printf(a, "%s/out%u.npy", r->scratch, k);
-    const char *keys = r->keys ? r->keys : arena_printf(a, "%s/keys", r->scratch);
-    const char *eval = arena_printf(a, "%s/eval.keys", keys), *x = arena_printf(a, "%s/x.ct", r->scratch);
-    const char *y = arena_printf(a, "%s/y.ct", r->scratch), *threads = arena_printf(a, "%d", r->threads);
-    if (access(arena_printf(a, "%s/secret.key", keys), F_OK)) {
-        struct command_line c = begin(r, "client", "keygen", keys);
-        if (part(r, "keygen", &c, eval, 0)) return -1;
-    }
-    struct command_line c = begin(r, "client", "encrypt", keys);
-    for (uint32_t i = 0; i < s.nin; i++)
-        if (input_of(r, &s, m, i)) option(&c, "--input", input_of(r, &s, m, i));
-    option(&c, "--output", x);
-    if (part(r, "encrypt", &c, x, s.rows)) return -1;
-    c = begin(r, "server", "run", eval);
-    option(&c, "--input", x);
-    option(&c, "--output", y);
-    if (r->threads) option(&c, "--threads", threads);
-    if (part(r, "server", &c, y, s.rows)) return -1;
-    c = begin(r, "client", "decrypt", keys);
-    option(&c, "--input", y);
-    for (uint32_t k = 0; k < m->noutputs; k++)
-        option(&c, "--output", m->noutputs == 1 ? out[k]
-               : arena_printf(a, "%s=%s", ir_get_string(m->output_attrs[k], "name", ""), out[k]));
-    if (part(r, "decrypt", &c, NULL, s.rows)) return -1;
+    const char *x = arena_printf(a, "%s/x.ct", p->scratch), *y = arena_printf(a, "%s/y.ct", p->scratch);
+    const char *report = arena_printf(a, "%s/report.json", p->scratch);
+    if (programs_keygen(p) || programs_encrypt(p, &s, m, &r->input, cut, x) || programs_server(p, x, y, NULL, report, s.rows) ||
+        programs_decrypt(p, y, named, m->noutputs) || plan_measured(&r->plan, a, report))
+        return -1;
     printf("%lld sample%s\n", (long long)s.rows, s.rows == 1 ? "" : "s");
-    if (r->no_compare) return 0;
-    if (samples_interp(&s, a, m, NULL, "plain model")) return -1;
-    for (uint32_t k = 0; k < m->noutputs; k++)
-        if (compare(r, &s, m, k, out[k])) return -1;
-    return 0;
+    if (r->layers) {
+        printf("\n");
+        layers_print(&r->plan, LAYERS_COST | LAYERS_LAYOUT);
+        printf("\n");
+        layers_print_parts(&r->plan);
+        printf("\n");
+    }
+    return finish(r, &s, m, out);
 }
 
 int cmd_run(int argc, char **argv)
@@ -203,14 +158,16 @@ int cmd_run(int argc, char **argv)
         {"--first", 0, "N", "only the first N samples", .count = &r.first},
         {"--labels", 0, "FILE", "true classes: a line a sample with true, plain and encrypted class", .string = &r.labels},
         {"--classes", 0, "A,B,...", "names of the classes for that", .string = &r.classes},
-        {"--threads", 0, "T", "threads of the server", .count = &r.threads},
+        {"--threads", 0, "T", "threads of the server", .count = &r.programs.threads},
+        {"--layers", 'v', NULL, "a line a layer: predicted and measured time; and a line a part", .flag = &r.layers},
+        {"--json", 0, "FILE", "write times, memory and errors as JSON", .string = &r.json},
         {"--no-compare", 0, NULL, "leave out the comparison with the plain model", .flag = &r.no_compare},
-        {"--quiet", 'q', NULL, "no progress", .flag = &r.quiet},
+        {"--quiet", 'q', NULL, "no progress", .flag = &r.programs.quiet},
         {.name = NULL},
     };
     const struct arg_command cmd = {"run", "DIR --input X.npy [--output Y.npy] [options]",
         "Runs key generation, encryption, the server and decryption of a compiled folder, each as its own process, with time and peak memory.",
-        "The results are compared with the model on plain numbers.", 1, 1, specs};
+        "The results are compared with the model on plain numbers; `tacet compare` compares every layer.", 1, 1, specs};
     struct arg_list dir;
     enum args_result res = args_parse(&cmd, argc, argv, &dir);
     if (res != ARGS_OK) return res == ARGS_ERROR;
@@ -218,28 +175,19 @@ int cmd_run(int argc, char **argv)
         diag_error("run", "no input: --input FILE");
         return 1;
     }
-    diag_set_quiet(r.quiet);
-    progress_quiet(r.quiet);
-    r.arena = arena_new();
-    r.dir = strchr(dir.v[0], '/') ? dir.v[0] : arena_printf(r.arena, "./%s", dir.v[0]);
-    int bad = 1;
-    if (access(arena_printf(r.arena, "%s/server", r.dir), X_OK) || access(arena_printf(r.arena, "%s/client", r.dir), X_OK)) {
-        diag_error(r.dir, "holds no built programs: `tacet compile` it without --no-build, or run ninja there");
-    } else {
-        const char *model = arena_printf(r.arena, "%s/model.ir", r.dir);
-        if (access(model, F_OK)) {                      // compiled from IR text: the plan has the shapes, nothing to compare with
-            model = arena_printf(r.arena, "%s/program.ir", r.dir);
-            r.no_compare = true;
-        }
-        struct ir_module *m = ir_load(model);
-        char *scratch = m ? folder_scratch(r.arena, "tacet-run") : NULL;
-        r.scratch = scratch;
-        if (scratch) {
-            bad = run(&r, m) != 0;
-            folder_end(r.arena, scratch, scratch, false);
-        }
-        if (m) ir_module_free(m);
+    diag_set_quiet(r.programs.quiet);
+    progress_quiet(r.programs.quiet);
+    struct arena *a = r.arena = r.programs.arena = arena_new();
+    int bad = programs_open(&r.programs, dir.v[0], r.keys) || plan_read(&r.plan, a, r.programs.dir);
+    const char *model = arena_printf(a, "%s/model.ir", dir.v[0]);
+    if (access(model, F_OK)) {                      // compiled from IR text: the plan has the shapes, nothing to compare with
+        model = arena_printf(a, "%s/program.ir", dir.v[0]);
+        r.no_compare = true;
     }
-    arena_free(r.arena);
+    struct ir_module *m = bad ? NULL : ir_load(model);
+    bad = !m || run(&r, m);
+    if (m) ir_module_free(m);
+    programs_close(&r.programs);
+    arena_free(a);
     return bad;
 }

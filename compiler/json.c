@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A recursive-descent JSON reader.
+// A recursive-descent JSON reader, and the escapes of strings.
 #include "json.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -168,4 +169,23 @@ const char *json_string(const struct json *v, const char *key)
 {
     const struct json *m = json_get(v, key);
     return m && m->string ? m->string : "";
+}
+
+void json_write_string(FILE *f, const char *s)
+{
+    fputc('"', f);
+    for (; *s; s++)
+        if (*s == '"' || *s == '\\')
+            fprintf(f, "\\%c", *s);
+        else if ((unsigned char)*s < ' ' || *s == 127)
+            fprintf(f, "\\u%04x", *s);
+        else
+            fputc(*s, f);
+    fputc('"', f);
+}
+
+void json_write_number(FILE *f, double v)
+{
+    if (isfinite(v)) fprintf(f, "%.6g", v);
+    else fprintf(f, "null");
 }

@@ -14,6 +14,7 @@ static const struct command {
     {"compile", cmd_compile, "plan an ONNX model, write C, weights and build file, build the programs"},
     {"inspect", cmd_inspect, "print what was planned: layers, levels, keys, cost"},
     {"run", cmd_run, "key generation, encryption, evaluation and decryption in one go"},
+    {"compare", cmd_compare, "encrypted, simulated and plain values, layer by layer (needs the secret key)"},
     {"simulate", cmd_simulate, "the same program on plain numbers with a noise model"},
     {"opt", cmd_opt, "run passes on IR text and print IR text"},
 };

@@ -2,6 +2,7 @@
 // Whole batches through a module, results to files, and how far two results lie apart.
 #include "cmd.h"
 #include "diag.h"
+#include "json.h"
 #include "interp.h"
 #include "layout.h"
 #include "noise.h"
@@ -167,4 +168,18 @@ void error_print(const char *what, const struct error_stats *e)
     printf("%s: largest error %.3g, mean %.3g, range of the plain values %.4g", what, e->max, e->mean, e->range);
     if (e->range > 0) printf(" (ratio %.2g)", e->max / e->range);
     printf("; top-1 equal in %lld of %lld\n", (long long)e->same_top, (long long)e->rows);
+}
+
+void error_write(FILE *f, const char *name, const struct error_stats *e)
+{
+    fprintf(f, "{\"name\": ");
+    json_write_string(f, name);
+    if (e->rows) {
+        fprintf(f, ", \"max\": ");
+        json_write_number(f, e->max);
+        fprintf(f, ", \"mean\": ");
+        json_write_number(f, e->mean);
+        fprintf(f, ", \"range\": %.6g, \"samples\": %lld, \"same_top\": %lld", e->range, (long long)e->rows, (long long)e->same_top);
+    }
+    fprintf(f, "}");
 }

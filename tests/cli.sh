@@ -27,7 +27,7 @@ expect 0 'usage: tacet COMMAND' --help
 expect 0 '^tacet [0-9]+\.[0-9]+' --version
 expect 1 'usage' 
 expect 1 'no command "compil"' compil
-for c in compile inspect run simulate opt; do expect 0 "usage: tacet $c" $c --help; done
+for c in compile inspect run compare simulate opt; do expect 0 "usage: tacet $c" $c --help; done
 expect 1 'argument is missing' compile
 expect 1 'unknown option --outptu' compile $model --outptu "$tmp/x"
 expect 1 'no output' compile $model
@@ -54,6 +54,9 @@ expect 1 'plan.json' inspect "$tmp/taken"
 expect 1 'no built programs' run "$tmp/taken" --input models/fashion.x.npy
 expect 1 'no input' run "$tmp/taken"
 expect 1 'no input' simulate "$tmp/taken"
+expect 1 'no input' compare "$tmp/taken"
+expect 1 '--tolerance' compare "$tmp/taken" --input models/fashion.x.npy --tolerance none
+expect 1 'one sample' compare "$tmp/taken" --input models/fashion.x.npy --first 0
 
 # passes on text, text out and back in
 expect 0 '' compile $model --stop-after fold -o "$tmp/a.ir" -q
@@ -75,12 +78,26 @@ diff -r "$tmp/one" "$tmp/two" >/dev/null && ok || bad "two compilations differ"
 expect 0 'rotations' inspect "$tmp/one"
 expect 0 '"totals"' inspect --json "$tmp/one"
 expect 0 'relinearisation' inspect --keys "$tmp/one"
+expect 0 'activation .* %' inspect "$tmp/one"
 expect 1 'no built programs' run "$tmp/one" --input models/fashion.x.npy
+expect 1 'no built programs' compare "$tmp/one" --input models/fashion.x.npy
 expect 0 'largest error' simulate "$tmp/one" --input models/fashion.x.npy --output "$tmp/y.npy" -q
 expect 1 'shape' simulate "$tmp/one" --input models/fashion.y.npy
 expect 1 'the model has 1 input' simulate "$tmp/one" --input models/fashion.x.npy --input models/fashion.x.npy
 expect 0 '' compile $model -o "$tmp/one" --no-build -q
 [ -z "$(find "$tmp" -name '*.tmp-*')" ] && ok || bad "temporary folders were left behind"
+
+# damaged plans: one message, no crash
+for bytes in 0 1 200 1200 3000; do
+    head -c $bytes "$tmp/two/plan.json" >"$tmp/cut" && cp "$tmp/cut" "$tmp/one/plan.json"
+    expect 1 'plan.json: is (damaged|not a plan)' inspect "$tmp/one"
+    [ "$(wc -l <"$tmp/err")" = 1 ] && ok || bad "more than one message"
+done
+for text in 7 '{}' '{"layers": [], "parameters": {}, "totals": {}}' '{"layers": [1], "parameters": 1, "totals": 1}' \
+    '{"layers": [{"value": 1e99, "ciphertexts": -1}], "parameters": {}, "totals": {}}'; do
+    echo "$text" >"$tmp/one/plan.json"
+    expect 1 'plan.json: is (damaged|not a plan)' inspect "$tmp/one"
+done
 
 echo "$passed passed, $failed failed, 0 skipped"
 [ $failed = 0 ]

@@ -35,12 +35,46 @@ model() {
     fi
 }
 
+# check NAME WANTED-EXIT-CODE REGEX ARGS...: a tacet command on folders of this script
+check() {
+    what=$1 code=$2 want=$3
+    shift 3
+    "$build/tacet" "$@" >"$tmp/log" 2>&1
+    got=$?
+    if [ $got = "$code" ] && { [ -z "$want" ] || grep -qE -- "$want" "$tmp/log"; }; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "e2e: $what: exit $got, wanted $code and \"$want\""
+        sed 's/^/    /' "$tmp/log" | tail -12
+    fi
+}
+
+# Layer by layer: right weights agree with the simulation; weights rounded to 6 bits, behind a program that says 20, are found at the first
+# layer.
+compare() {
+    x=models/fashion.x.npy calib=models/fashion.calib.npy m=models/mlp_square.onnx
+    check 'compile' 0 '' compile $m -o "$tmp/good" --calib $calib --quiet
+    check 'compile, 6 bits' 0 '' compile $m -o "$tmp/rough" --calib $calib --precision 6 --quiet
+    check 'a line a layer' 0 '^/3/Gemm .* 3 -> 2 .* ms' run "$tmp/good" --input $x --first 1 --layers --threads 1 --json "$tmp/run.json" --quiet
+    if grep -qE '"part": "all", "predicted": [0-9.e-]+, "measured": ' "$tmp/run.json"; then passed=$((passed + 1))
+    else failed=$((failed + 1)) && echo "e2e: run --json lacks the times of the parts"; fi
+    check 'compare' 0 'every layer is within tolerance' compare "$tmp/good" --input $x --first 2 --threads 1 --quiet --keys "$tmp/k" --json "$tmp/c.json"
+    check 'compare, tight' 1 '/1/Gemm: layer 1 is the first of 5 out of tolerance' compare "$tmp/good" --input $x --tolerance 1e-9 --threads 1 --quiet \
+        --keys "$tmp/k"
+    check 'compare, the 6 bits known' 0 'every layer is within tolerance' compare "$tmp/rough" --input $x --threads 1 --quiet
+    cp "$tmp/good/program.ir" "$tmp/good/program.ir.npz" "$tmp/rough"
+    check 'compare, rough weights' 1 '/1/Gemm: layer 1 is the first of 5 out of tolerance' compare "$tmp/rough" --input $x --threads 1 --quiet
+    cp "$tmp/good/plan.json" "$tmp/rough" && check 'plan' 0 '' inspect "$tmp/rough"
+}
+
 if [ $# -gt 1 ]; then
     shift
     model "$@"
 else
     model models/mlp_square.onnx models/fashion.x.npy 10 1e-3
     model models/cryptonets_square.onnx models/fashion.x.npy 3 1e-3
+    compare
 fi
 echo "$passed passed, $failed failed, 0 skipped"
 [ $failed = 0 ]
