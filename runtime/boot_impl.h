@@ -21,7 +21,7 @@ struct ck_boot {
     struct boot_map stc[CK_BOOT_MAX_FACTORS], cts[CK_BOOT_MAX_FACTORS];
     double coeff[CK_BOOT_MAX_DEGREE + 1];
     double nominal;                     // ck_boot_nominal
-    int64_t *pt;                        // own: coefficients of all plaintexts
+    uint64_t *pt;                       // own: transforms of all plaintexts
     size_t bytes;
     struct ck_weights weights;          // pt as the linear maps see it
 };

@@ -2,7 +2,7 @@
 // What bootstrapping needs before it runs: the factors of StC and CtS as linear maps with encoded diagonals, the coefficients of
 // EvalMod.
 #include "boot_impl.h"
-#include "internal.h"
+#include "thread.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,35 +15,49 @@ static uint16_t index_of(const int32_t *list, uint32_t count, int32_t v)
     return i;
 }
 
-// Encodes v (n complex values) at `scale` as 2n integers of 64 bits and a shift at `to`. Twiddles have few large coefficients, so that
-// 32 bits would leave an error of 2^-24 relative to a diagonal and cost the bootstrap two bits.
-static enum ck_err encode(int64_t *to, struct ck_pt_ref *ref, const struct ck_context *ctx, const double complex *v, double scale,
+// Transforms of v (n complex values that repeat every 2^log_period) times `scale`, one of 2^(log_period+1) words for each of f->rows limbs.
+// They are those values of the whole subring's transforms whose roots belong to the smaller one.
+static enum ck_err encode(uint64_t *to, const struct ck_context *ctx, const struct boot_factor *f, const double complex *v, double scale,
                           double *coeff)
 {
-    const size_t count = (size_t)2 << ctx->par.log_slots;
+    const uint32_t logm = f->log_period + 1, log2n = ctx->par.log_slots + 1, ell = f->level + 1;
+    const size_t m = (size_t)1 << logm, count = (size_t)1 << log2n;
     ck_embed(coeff, ctx, (const double *)v, scale);
-    double top = 1;
+    double top = 0;
     for (size_t i = 0; i < count; i++) top = fmax(top, fabs(coeff[i]));
-    int shift = ilogb(top) + 1 - 58;
-    if (shift < 0) shift = 0;
-    if (shift > 30) return CK_ESCALE;
-    for (size_t i = 0; i < count; i++) to[i] = (int64_t)rint(ldexp(coeff[i], -shift));
-    ref->shift = (uint32_t)shift;
-    ref->width = sizeof *to;
-    return CK_OK;
+    if (!(top < 0x1p62)) return CK_ESCALE;
+    int bad = 0;
+    CK_PARALLEL_SUM(ctx->threads, bad)
+    for (uint32_t j = 0; j < f->rows; j++) {
+        const uint32_t prime = ck_limb_prime(ctx, ell, j);
+        const struct ck_mod *mod = &ctx->mod[prime];
+        uint64_t *all = ck_mem_alloc(count * sizeof *all);
+        if (!all) {
+            bad++;
+            continue;
+        }
+        for (size_t i = 0; i < count; i++) {
+            const int64_t c = (int64_t)rint(coeff[i]);
+            const uint64_t r = (uint64_t)(c < 0 ? -c : c) % mod->q;
+            all[i] = c < 0 && r ? mod->q - r : r;
+        }
+        ctx->k->ntt(all, ck_sub_ntt(ctx, prime));
+        for (size_t i = 0; i < m; i++) to[j * m + i] = all[ck_ntt_position(log2n, ck_ntt_exponent(logm, (uint32_t)i))];
+        ck_mem_free(all, count * sizeof *all);
+    }
+    return bad ? CK_ENOMEM : CK_OK;
 }
 
 // The map of one factor, from in_scale to out_scale; its plaintexts go to *at (counted from base).
 static enum ck_err make_map(struct boot_map *map, const struct ck_context *ctx, const struct boot_factor *f, const struct ck_diags *d,
-                            double in_scale, double out_scale, int64_t *base, size_t *at)
+                            double in_scale, double out_scale, uint64_t *base, size_t *at)
 {
     const uint32_t n = d->n, mask = n - 1;
-    const size_t count = (size_t)2 * n;
     struct ck_lin *lin = &map->lin;
     map->rot = calloc(f->nbaby + f->ngiant, sizeof *map->rot);
     map->term = calloc(d->count, sizeof *map->term);
     double complex *turned = malloc(n * sizeof *turned);
-    double *coeff = malloc(count * sizeof *coeff);
+    double *coeff = malloc(2 * n * sizeof *coeff);
     enum ck_err err = map->rot && map->term && turned && coeff ? CK_OK : CK_ENOMEM;
     if (!err) {
         memcpy(map->rot, f->baby, f->nbaby * sizeof *map->rot);
@@ -56,12 +70,10 @@ static enum ck_err make_map(struct boot_map *map, const struct ck_context *ctx, 
             uint16_t b = index_of(f->baby, f->nbaby, (int32_t)baby);
             if (b == f->nbaby) continue;
             for (uint32_t s = 0; s < n; s++) turned[s] = d->diag[i][(s - (uint32_t)f->giant[g]) & mask];
-            struct ck_lin_term *t = &map->term[lin->nterm++];
-            t->giant = (uint16_t)g;
-            t->baby = b;
-            t->pt.offset = *at * sizeof *base;
-            err = encode(base + *at, &t->pt, ctx, turned, scale, coeff);
-            *at += count;
+            map->term[lin->nterm++] = (struct ck_lin_term){
+                .giant = (uint16_t)g, .baby = b, .pt = {.offset = *at * sizeof *base, .shift = f->log_period + 1, .rows = f->rows}};
+            err = encode(base + *at, ctx, f, turned, scale, coeff);
+            *at += (size_t)f->rows << (f->log_period + 1);
         }
     lin->nin = lin->nout = 1;
     lin->nbaby = f->nbaby;

@@ -3,7 +3,8 @@
 // by the compiler as well.
 //
 // A factor is the product of r butterfly stages whose spans are h, 2h, ..., 2^(r-1) h slots: it is dense in blocks of 2^r positions h apart,
-// so its diagonals are the rotations k h, |k| < 2^r, modulo n. Rotation k h is giant step w floor(k / w) h and baby step (k mod w) h.
+// so its diagonals are the rotations k h, |k| < 2^r, modulo n, and repeat every 2^r h slots: their plaintexts live in a ring of that size.
+// Rotation k h is giant step w floor(k / w) h and baby step (k mod w) h.
 #include "boot_shape.h"
 
 #include <math.h>
@@ -95,7 +96,10 @@ static uint32_t weight(const struct boot_factor *f)
 
 static void make_factor(struct boot_factor *f, const struct ck_params *par, uint32_t level, uint32_t radix, uint32_t log_stride)
 {
-    *f = (struct boot_factor){.level = level, .radix = radix, .log_stride = log_stride};
+    uint32_t alpha, np;
+    ck_params_gadget(par, level + 1, &alpha, &np);
+    *f = (struct boot_factor){.level = level, .radix = radix, .log_stride = log_stride, .log_period = log_stride + radix,
+                              .rows = level + 1 + np};
     uint32_t best = 0, least = UINT32_MAX;
     for (uint32_t w = 0; w <= radix; w++) {
         split(f, par->log_slots, w);
@@ -130,11 +134,19 @@ uint32_t ck_boot_trace_galois(const struct ck_params *par, uint32_t k)
     return galois_power(par, 1u << k);
 }
 
-// Equal Galois elements merge to the highest level.
-static void add(struct ck_galois_spec *list, uint32_t *count, uint32_t galois, uint32_t level)
+static bool same_gadget(const struct ck_params *par, uint32_t a, uint32_t b)
+{
+    uint32_t alpha[2], np[2];
+    ck_params_gadget(par, a + 1, &alpha[0], &np[0]);
+    ck_params_gadget(par, b + 1, &alpha[1], &np[1]);
+    return alpha[0] == alpha[1] && np[0] == np[1];
+}
+
+// Equal Galois elements merge to the highest level, but not with one of another gadget: StC's keys stay small.
+static void add(struct ck_galois_spec *list, uint32_t *count, const struct ck_params *par, uint32_t galois, uint32_t level)
 {
     uint32_t i = 0;
-    while (i < *count && list[i].galois != galois) i++;
+    while (i < *count && (list[i].galois != galois || !same_gadget(par, list[i].level, level))) i++;
     if (i == *count) list[(*count)++] = (struct ck_galois_spec){galois, level};
     if (level > list[i].level) list[i].level = level;
 }
@@ -148,14 +160,14 @@ uint32_t ck_boot_key_list(struct ck_galois_spec *list, const struct ck_params *p
         for (uint32_t i = 0; i < nf; i++)
             for (uint32_t k = 0; k < f[i].nbaby + f[i].ngiant; k++) {
                 const int32_t r = k < f[i].nbaby ? f[i].baby[k] : f[i].giant[k - f[i].nbaby];
-                if (r) add(list, &count, galois_power(par, (uint32_t)r), f[i].level);
+                if (r) add(list, &count, par, galois_power(par, (uint32_t)r), f[i].level);
             }
     }
-    for (uint32_t k = par->log_slots; k + 1 < par->logn; k++) add(list, &count, ck_boot_trace_galois(par, k), s->top);
-    add(list, &count, (2u << par->logn) - 1, s->top - s->ncts);        // conjugation
-    add(list, &count, 0, s->top - s->ncts);                             // relinearisation
-    add(list, &count, CK_KEY_TO_SPARSE, 0);
-    add(list, &count, CK_KEY_FROM_SPARSE, s->top);
+    for (uint32_t k = par->log_slots; k + 1 < par->logn; k++) add(list, &count, par, ck_boot_trace_galois(par, k), s->top);
+    add(list, &count, par, (2u << par->logn) - 1, s->top - s->ncts);        // conjugation
+    add(list, &count, par, 0, s->top - s->ncts);                             // relinearisation
+    add(list, &count, par, CK_KEY_TO_SPARSE, 0);
+    add(list, &count, par, CK_KEY_FROM_SPARSE, s->top);
     return count;
 }
 
@@ -165,11 +177,12 @@ double ck_boot_key_bytes(const struct ck_params *par, const struct ck_boot_shape
     const uint32_t count = ck_boot_key_list(list, par, s);
     double sum = 0;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t alpha, np, ell = list[i].level + 1;
+        uint32_t alpha, np, ell = list[i].level + 1, before = 0;
         ck_params_gadget(par, ell, &alpha, &np);
         if (list[i].galois == CK_KEY_TO_SPARSE) alpha = np = 1;
         sum += ldexp(8.0 * ((ell + alpha - 1) / alpha) * (ell + np), (int)par->logn);
-        if (list[i].galois % 2) sum += ldexp(4, (int)par->logn);        // its permutation
+        while (list[before].galois != list[i].galois) before++;
+        if (list[i].galois % 2 && before == i) sum += ldexp(4, (int)par->logn);        // its permutation
     }
     return sum;
 }
@@ -180,7 +193,7 @@ double ck_boot_plain_bytes(const struct ck_params *par, const struct ck_boot_sha
     for (enum ck_boot_part part = CK_BOOT_STC; part <= CK_BOOT_CTS; part += CK_BOOT_CTS - CK_BOOT_STC) {
         struct boot_factor f[CK_BOOT_MAX_FACTORS];
         const uint32_t nf = ck_boot_factors(f, par, s, part);
-        for (uint32_t i = 0; i < nf; i++) sum += ldexp(8.0 * f[i].nterm, (int)par->log_slots + 1);
+        for (uint32_t i = 0; i < nf; i++) sum += ldexp(8.0 * f[i].nterm * f[i].rows, (int)f[i].log_period + 1);
     }
     return sum;
 }

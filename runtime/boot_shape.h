@@ -13,7 +13,8 @@ enum { CK_BOOT_MAX_DEGREE = 127, BOOT_MAX_STEPS = (2 << CK_BOOT_MAX_RADIX), BOOT
 struct boot_factor {
     uint32_t level, radix;
     uint32_t log_stride;        // rotations are multiples of 2^log_stride
-    uint32_t nterm;             // diagonals
+    uint32_t log_period;        // log2 of the slots after which its diagonals repeat
+    uint32_t nterm, rows;       // diagonals; limbs of their transforms: q_0..q_level and the special primes of the level's gadget
     uint32_t nbaby, ngiant;
     int32_t baby[BOOT_MAX_STEPS], giant[BOOT_MAX_STEPS];
 };

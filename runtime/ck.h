@@ -140,11 +140,12 @@ enum ck_err ck_drop(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a, 
 enum ck_err ck_rotate(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a, int32_t k);
 
 /* A plaintext in the weights file: integer coefficients in the subring of n slots (2n of them), value = coeff
- * 2^shift. */
+ * 2^shift. Bootstrapping keeps transforms instead: `rows` of them, of size 2^shift, for q_0..q_l and special primes. */
 struct ck_pt_ref {
     uint64_t offset;        // bytes into the weights data
     uint32_t shift;
     uint32_t width;         // bytes a coefficient: 2, 4 or 8 (below 2^59)
+    uint32_t rows;          // 0: coefficients
 };
 
 /* out[o] = sum over giant steps g of rot_g( sum over (i, baby b) of pt * rot_b(in[i]) ), then for each fold amount f

@@ -204,7 +204,7 @@ struct ck_eval {
     const struct ck_weights *weights;
     const struct ck_boot *boot;
     struct ck_scratch scratch;
-    size_t baby_bytes;      // ck_linear holds all rotated inputs at once up to this many bytes
+    size_t baby_bytes;      // ck_linear works on all inputs and outputs at once up to this many bytes of digits and sums
     enum ck_err (*step)(void *arg, size_t step);
     void *step_arg;
 };
@@ -234,6 +234,10 @@ struct ck_inner_opt {
 /* out (2 polynomials in QP) = inner product of digits and key; expands the a-parts on the fly. CK_ERANDOM. */
 enum ck_err ck_inner(uint64_t *out, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
                      const uint64_t *digits, const struct ck_inner_opt *, uint32_t level, struct ck_scratch *);
+/* The inner product for words [at, at + tile) of limb j of both sums: digit[i] points at the tile of digit i, tmp has room for a tile a digit.
+ * False if the expansion of the a-parts failed. */
+bool ck_inner_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
+                   const uint64_t *const *digit, uint32_t j, uint32_t ell, size_t at, size_t tile, uint64_t *tmp);
 /* What ck_switch switches: the polynomial a (in Q), or the product of two ciphertexts x, y of degree 1, whose three parts
  * are formed on the way. raise and the lower parts of the product are multiplied by P and added to the sums. */
 struct ck_switch {

@@ -98,26 +98,35 @@ static void raise_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *
     k->muladdc(acc1, tmp + tile, &g->p[j], tile, mod);
 }
 
+bool ck_inner_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
+                   const uint64_t *const *digit, uint32_t j, uint32_t ell, size_t at, size_t tile, uint64_t *tmp)
+{
+    const uint32_t prime = ck_limb_prime(ctx, ell, j), kell = key->level + 1, d = ck_gadget_digits(g, ell);
+    const size_t row = j < ell ? j : kell + j - ell;
+    const uint64_t *b[CK_MAX_Q], *a[CK_MAX_Q];
+    bool ok = true;
+    for (uint32_t i = 0; i < d; i++) {
+        uint64_t *part = tmp + i * tile;
+        ok &= ctx->k->expand(part, key->seed, ck_key_stream(i, prime), at, tile, &ctx->mod[prime]);
+        b[i] = key->b + ((size_t)i * (kell + g->np) + row) * ctx->n + at;
+        a[i] = part;
+    }
+    ctx->k->inner2(acc0, acc1, digit, b, a, d, tile, &ctx->mod[prime]);
+    return ok;
+}
+
 // Limb j of both sums = inner product of the digits' limbs and the key, and what `in` raises, tile by tile: the a-part of a
 // tile is expanded into tmp (tile_words) and used at once. False if the expansion failed.
 static bool inner_limb(uint64_t *acc0, uint64_t *acc1, const struct ck_context *ctx, const struct ck_gadget *g,
                        const struct ck_key *key, const uint64_t *const *digit, const struct ck_switch *in, uint32_t j,
                        uint32_t ell, uint64_t *tmp)
 {
-    const uint32_t prime = ck_limb_prime(ctx, ell, j), kell = key->level + 1, d = ck_gadget_digits(g, ell);
-    const size_t n = ctx->n, tile = tile_size(ctx), row = j < ell ? j : kell + j - ell;
-    const struct ck_mod *mod = &ctx->mod[prime];
-    const uint64_t *x[CK_MAX_Q], *b[CK_MAX_Q], *a[CK_MAX_Q];
+    const size_t tile = tile_size(ctx);
+    const uint64_t *x[CK_MAX_Q];
     bool ok = true;
-    for (size_t at = 0; at < n; at += tile) {
-        for (uint32_t i = 0; i < d; i++) {
-            uint64_t *part = tmp + i * tile;
-            ok &= ctx->k->expand(part, key->seed, ck_key_stream(i, prime), at, tile, mod);
-            x[i] = digit[i] + at;
-            b[i] = key->b + ((size_t)i * (kell + g->np) + row) * n + at;
-            a[i] = part;
-        }
-        ctx->k->inner2(acc0 + at, acc1 + at, x, b, a, d, tile, mod);
+    for (size_t at = 0; at < ctx->n; at += tile) {
+        for (uint32_t i = 0; i < ck_gadget_digits(g, ell); i++) x[i] = digit[i] + at;
+        ok &= ck_inner_tile(acc0 + at, acc1 + at, ctx, g, key, x, j, ell, at, tile, tmp);
         if (j < ell) raise_tile(acc0 + at, acc1 + at, ctx, g, in, j, at, tmp);
     }
     return ok;

@@ -4,17 +4,28 @@
 #include "plain.h"
 #include "thread.h"
 
+static enum ck_err open_transforms(struct ck_plain *out, const struct ck_context *ctx, const struct ck_weights *w,
+                                   const struct ck_pt_ref *ref, uint32_t limbs)
+{
+    if (ref->rows < limbs || ref->shift > ctx->par.log_slots + 1 || ref->offset % sizeof(uint64_t)) return CK_EFORMAT;
+    const size_t bytes = ((size_t)ref->rows << ref->shift) * sizeof(uint64_t);
+    if (bytes > w->size || ref->offset > w->size - bytes) return CK_EFORMAT;
+    *out = (struct ck_plain){.eval = (const uint64_t *)(const void *)(w->data + ref->offset), .logm = ref->shift};
+    return CK_OK;
+}
+
 enum ck_err ck_plain_open(struct ck_plain *out, const struct ck_context *ctx, const struct ck_weights *w,
-                          const struct ck_pt_ref *ref)
+                          const struct ck_pt_ref *ref, uint32_t limbs)
 {
     const size_t count = (size_t)2 << ctx->par.log_slots;
     if (!w) return CK_EMATCH;
+    if (ref->rows) return open_transforms(out, ctx, w, ref, limbs);
     if ((ref->width != 2 && ref->width != 4 && ref->width != 8) || ref->offset % ref->width) return CK_EFORMAT;
     const size_t bytes = count * ref->width;
     if (bytes > w->size || ref->offset > w->size - bytes) return CK_EFORMAT;
     const uint8_t *at = w->data + ref->offset;
     if ((uintptr_t)at % ref->width) return CK_EFORMAT;
-    *out = (struct ck_plain){.shift = ref->shift};
+    *out = (struct ck_plain){.shift = ref->shift, .logm = ctx->par.log_slots + 1};
     if (ref->width == 2) out->c16 = (const int16_t *)(const void *)at;
     else if (ref->width == 4) out->c32 = (const int32_t *)(const void *)at;
     else out->c64 = (const int64_t *)(const void *)at;
@@ -23,7 +34,7 @@ enum ck_err ck_plain_open(struct ck_plain *out, const struct ck_context *ctx, co
 
 size_t ck_plain_scratch(const struct ck_context *ctx)
 {
-    // the spread values, the subring's values, coefficients as int32 and the residues of the upper halves
+    // the spread values; the subring's values, coefficients as int32 and the residues of the upper halves
     return ctx->n + ((size_t)5 << ctx->par.log_slots) + 8;
 }
 
@@ -48,22 +59,45 @@ static void residues(uint64_t *out, const struct ck_plain *p, const struct ck_co
     }
 }
 
+void ck_plain_values(uint64_t *out, const struct ck_plain *p, const struct ck_context *ctx, uint32_t prime, uint64_t *scratch)
+{
+    residues(out, p, ctx, prime, scratch);
+    ctx->k->ntt(out, ck_sub_ntt(ctx, prime));
+}
+
+const uint64_t *ck_plain_piece(uint64_t *room, const struct ck_context *ctx, const uint64_t *values, uint32_t logm, size_t at, uint32_t logp)
+{
+    const uint32_t shift = ctx->logn - logm, logc = logp > shift ? logp - shift : 0;
+    const size_t first = at >> shift;       // in bit-reversed order
+    if (!shift) return values + at;
+    if (logc >= 6) {
+        ctx->k->spread(room, logp, values + first, logc);
+        return room;
+    }
+    // A part of a block, whose order is that of the transposed block of 64.
+    uint64_t part[64];
+    for (size_t c = 0; c < (size_t)1 << logc; c++) {
+        const size_t k = first + c;
+        part[c] = values[logm < 6 ? k : (k & ~(size_t)63) | (k & 7) << 3 | (k >> 3 & 7)];
+    }
+    ctx->k->spread(room, logp, part, logc);
+    return room;
+}
+
 const uint64_t *ck_plain_limb(const struct ck_plain *p, const struct ck_context *ctx, uint32_t prime, uint64_t *scratch)
 {
     const size_t n = (size_t)1 << ctx->par.log_slots;
-    const bool full = 2 * n == ctx->n;
-    uint64_t *wide = scratch, *sub = full ? wide : scratch + ctx->n;
-    residues(sub, p, ctx, prime, scratch + ctx->n + 2 * n);
-    ctx->k->ntt(sub, ck_sub_ntt(ctx, prime));
-    if (!full) ctx->k->spread(wide, ctx->logn, sub, ctx->par.log_slots + 1);
-    return wide;
+    uint64_t *values = scratch + ctx->n;
+    ck_plain_values(values, p, ctx, prime, values + 2 * n);
+    return ck_plain_piece(scratch, ctx, values, p->logm, 0, ctx->logn);
 }
 
 enum ck_err ck_add_plain(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a, const struct ck_pt_ref *ref)
 {
     const struct ck_context *ctx = ev->ctx;
     struct ck_plain p;
-    CK_TRY(ck_plain_open(&p, ctx, ev->weights, ref));
+    CK_TRY(ck_plain_open(&p, ctx, ev->weights, ref, 1));
+    if (p.eval) return CK_EFORMAT;
     CK_TRY(ck_drop(ev, out, a, a->level));
     const size_t mark = ev->scratch.used, words = ck_plain_scratch(ctx);
     CK_TRY(ck_scratch_reserve(ev, words * (size_t)ctx->threads));

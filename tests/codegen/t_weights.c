@@ -17,7 +17,7 @@ static struct ck_pt_ref put(struct store *s, const double *coeff, double scale, 
     int64_t at = store_add(s, data, (size_t)2 * N * e.width);
     CHECK(at >= 0 && at % STORE_ALIGN == 0);
     CHECK(store_add(s, data, (size_t)2 * N * e.width) == at);
-    return (struct ck_pt_ref){(uint64_t)at, e.shift, e.width};
+    return (struct ck_pt_ref){(uint64_t)at, e.shift, e.width, 0};
 }
 
 static void through(const struct ck_context *ctx, const struct ck_secret *sk, const struct ck_evk *evk, double max_error, double bits)
@@ -86,7 +86,7 @@ static void through(const struct ck_context *ctx, const struct ck_secret *sk, co
         for (int j = 0; j < N; j++) want[j] += bias[o * N + j];
         CHECK_PRECISION("sum", got, want, N, bits, bits + 1);
     }
-    ref[NOUT] = (struct ck_pt_ref){w.size, 0, 4};
+    ref[NOUT] = (struct ck_pt_ref){w.size, 0, 4, 0};
     CHECK(ck_add_plain(ev, &out[0], &out[0], &ref[NOUT]) == CK_EFORMAT);
     for (int i = 0; i < NIN; i++) ck_ct_clear(&in[i]);
     for (int o = 0; o < NOUT; o++) ck_ct_clear(&out[o]);

@@ -44,8 +44,8 @@ static inline const struct ck_model *tiny_model(int32_t weights[2 * 2 * TINY_SLO
     static const struct ck_reg regs[] = {{1, 2, 1}, {1, 2, 1}, {1, 2, 2}, {1, 1, 1}};
     static struct ck_step steps[2];
     static const int32_t zero[1] = {0};
-    static const struct ck_lin_term term[] = {{0, 0, 0, 0, {0, 12, 4}}};
-    static const struct ck_pt_ref bias[] = {{TINY_PT, 12, 4}};
+    static const struct ck_lin_term term[] = {{0, 0, 0, 0, {0, 12, 4, 0}}};
+    static const struct ck_pt_ref bias[] = {{TINY_PT, 12, 4, 0}};
 
     m.params = fixture_params(10, 5, 40, 3, 1, 1);
     m.keys = keys;

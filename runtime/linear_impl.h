@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the two halves of ck_linear share: the plan of one call (linear.c) and its inner sums (linear_sum.c).
+#ifndef CK_LINEAR_IMPL_H
+#define CK_LINEAR_IMPL_H
+
+#include "internal.h"
+#include "plain.h"
+
+/* A rotated input that occurs in the map. Made on the fly from the digits of its input if there is a key, else `poly` are its two
+ * polynomials in Q. */
+struct lin_source {
+    uint32_t in, baby;
+    const struct ck_key *key;
+    const uint64_t *poly[2];
+};
+
+/* An inner sum: the terms of one output and one giant step. */
+struct lin_group {
+    uint32_t from, to, out;
+    int32_t rotation;
+};
+
+/* One call. Limbs: ell in Q; kin special ones of babies and inner sums; kout of outer sums; kin <= kout. */
+struct lin_map {
+    struct ck_eval *ev;
+    const struct ck_context *ctx;
+    const struct ck_lin *lin;
+    const struct ck_gadget *g;      // of the sums; NULL: nothing is rotated
+    uint32_t level, ell, kin, kout;
+    uint32_t nsource, ngroup, most; // most: sources of one input
+    uint32_t nmixed;                // babies modulo QP with a key of another gadget: made in Q first
+    // Passes: `chunk` inputs at a time, all groups; or all inputs at once, groups of whole outputs up to `batch`. The second kind
+    // keeps babies modulo QP in the pool from the first batch on.
+    uint32_t chunk, batch;
+    size_t tile;                    // words of a limb for which babies are made on the fly
+    bool keep;
+    bool counting;                  // scratch is counted, not taken
+    size_t words, local_words;
+    uint32_t *source_of;            // nin x nbaby: index of the source + 1
+    struct lin_source *source;      // by input
+    struct lin_group *group;
+    struct ck_plain *plain;         // nterm
+    uint64_t *pool, *mixed, *sums, *outer, *spare, *acc, *low, *digits, *local;
+};
+
+/* One pass over the primes. */
+struct lin_pass {
+    uint32_t in0, in1, source0, source1, group0, group1;
+    bool make;                      // babies modulo QP are to be made
+};
+
+/* Words of one polynomial pair of an inner sum. */
+static inline size_t lin_inner_words(const struct lin_map *m)
+{
+    return (size_t)2 * (m->ell + m->kin) * m->ctx->n;
+}
+
+/* sums[group] (+)= the products of the pass. CK_ERANDOM. */
+enum ck_err lin_sums(const struct lin_map *, const struct lin_pass *);
+/* Words of scratch of one thread. */
+size_t lin_sums_words(const struct lin_map *);
+#endif

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inner sums of a linear map, prime by prime and tile by tile: babies of a tile are made (modulo QP: the inner product of digits and
+// key, permuted) and multiplied by the plaintexts of every group while they are in cache, and each sum is reduced once. An
+// automorphism maps aligned blocks of 64 positions or more to such blocks, because the upper bits of a position are the lower bits of
+// the root's exponent: a tile of a baby comes from one tile of the digits.
+#include "linear_impl.h"
+#include "thread.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    PIECE = 512,        // words of a tile per product: plaintexts spread over them stay in L1
+    MOST = 64,          // products before a reduction (ck_kernels.inner2); transforms of plaintexts held at once
+};
+
+static size_t piece_of(const struct lin_map *m)
+{
+    return m->tile < PIECE ? m->tile : PIECE;
+}
+
+static uint32_t log2_of(size_t x)
+{
+    return (uint32_t)__builtin_ctzll(x);
+}
+
+static bool is_made(const struct lin_map *m)
+{
+    return m->kin > 0;
+}
+
+// Terms of a group whose input is in the pass.
+static void terms_of(const struct lin_map *m, const struct lin_pass *p, const struct lin_group *g, uint32_t *from, uint32_t *to)
+{
+    const struct ck_lin_term *t = m->lin->term;
+    for (*from = g->from; *from < g->to && t[*from].in < p->in0; ++*from) {}
+    for (*to = *from; *to < g->to && t[*to].in < p->in1; ++*to) {}
+}
+
+// Whether every plaintext of the pass can be had at once, so that babies need not outlive a tile.
+static bool all_at_once(const struct lin_map *m, const struct lin_pass *p)
+{
+    return m->lin->term[0].pt.rows || m->group[p->group1 - 1].to - m->group[p->group0].from <= MOST;
+}
+
+static size_t plain_words(const struct lin_map *m)
+{
+    return m->lin->term[0].pt.rows ? 0 : (size_t)2 << m->ctx->par.log_slots;
+}
+
+size_t lin_sums_words(const struct lin_map *m)
+{
+    const uint32_t terms = m->lin->nterm < MOST ? m->lin->nterm : MOST;
+    const size_t key = m->g ? (m->g->max_digits + 2) * m->tile : 0, span = m->lin->nterm > MOST ? m->ctx->n : m->tile;
+    size_t sources = m->chunk < m->lin->nin ? (size_t)m->chunk * m->most : m->nsource;
+    if (!is_made(m) || m->keep) sources = 0;
+    return key + sources * 2 * span + terms * (plain_words(m) + piece_of(m)) + 2 * piece_of(m) + ck_plain_scratch(m->ctx) + 64;
+}
+
+// One tile of both polynomials of a baby modulo QP, limb j. tmp: max_digits + 2 tiles. False if the expansion failed.
+static bool make_tile(const struct lin_map *m, const struct lin_pass *p, const struct lin_source *s, uint64_t *const out[2], uint32_t j,
+                      size_t at, uint64_t *tmp)
+{
+    const struct ck_context *ctx = m->ctx;
+    const struct ck_kernels *k = ctx->k;
+    const struct ck_gadget *g = m->g;
+    const uint32_t prime = ck_limb_prime(ctx, m->ell, j), wide = m->ell + m->kin, d = ck_gadget_digits(g, m->ell);
+    const struct ck_mod *mod = &ctx->mod[prime];
+    const size_t n = ctx->n, tile = m->tile;
+    if (!s->key) {
+        for (uint32_t i = 0; i < 2 && j < m->ell; i++) k->mulc(out[i], s->poly[i] + j * n + at, &g->p[j], tile, mod);
+        return true;
+    }
+    const size_t from = s->key->perm[at] & ~(tile - 1);
+    uint64_t *acc[2] = {tmp, tmp + tile};
+    const uint64_t *x[CK_MAX_Q];
+    for (uint32_t i = 0; i < d; i++) x[i] = m->digits + (((s->in - p->in0) * d + i) * wide + j) * n + from;
+    if (!ck_inner_tile(acc[0], acc[1], ctx, g, s->key, x, j, m->ell, from, tile, tmp + 2 * tile)) return false;
+    if (j < m->ell) k->muladdc(acc[0], s->poly[0] + j * n + from, &g->p[j], tile, mod);
+    for (uint32_t i = 0; i < 2; i++) {
+        // the permutation counts from the start of the limb
+        const uint64_t *limb = (const uint64_t *)((uintptr_t)acc[i] - from * sizeof(uint64_t));
+        k->permute(out[i], limb, s->key->perm + at, tile);
+    }
+    return true;
+}
+
+// Where tile `at` of polynomial i of a source is; `babies` holds those of the span that starts at base.
+static uint64_t *baby_at(const struct lin_map *m, const struct lin_pass *p, uint32_t source, uint32_t i, uint32_t j, size_t at,
+                         uint64_t *babies, size_t base, size_t span)
+{
+    const uint32_t wide = m->ell + m->kin;
+    if (m->keep) return m->pool + source * lin_inner_words(m) + (i * wide + j) * m->ctx->n + at;
+    return babies + ((source - p->source0) * 2 + i) * span + (at - base);
+}
+
+struct workspace {
+    uint64_t *key, *babies, *plain, *spread, *more, *scratch;
+    size_t span;
+};
+
+// sum (+)= terms [from, to), at most MOST, on one piece of limb j.
+static void product_piece(const struct lin_map *m, const struct lin_pass *p, const struct workspace *w, uint64_t *sum, uint32_t from,
+                          uint32_t to, uint32_t first, uint32_t j, size_t at, size_t base, bool fresh)
+{
+    const struct ck_context *ctx = m->ctx;
+    const size_t n = ctx->n, piece = piece_of(m);
+    const uint32_t wide = m->ell + m->kin;
+    const struct ck_mod *mod = &ctx->mod[ck_limb_prime(ctx, m->ell, j)];
+    const uint64_t *a[MOST], *x[MOST], *y[MOST];
+    uint64_t *to0 = sum + j * n + at, *to1 = sum + (wide + j) * n + at;
+    uint32_t d = 0;
+    for (uint32_t t = from; t < to; t++) {
+        const struct ck_lin_term *term = &m->lin->term[t];
+        const uint32_t source = m->source_of[term->in * m->lin->nbaby + term->baby] - 1;
+        const struct lin_source *s = &m->source[source];
+        const struct ck_plain *pt = &m->plain[t];
+        if (is_made(m) && !s->key && j >= m->ell) continue;       // P times it is 0 there
+        const uint64_t *values = pt->eval ? pt->eval + ((size_t)j << pt->logm) : w->plain + (t - first) * plain_words(m);
+        a[d] = ck_plain_piece(w->spread + d * piece, ctx, values, pt->logm, at, log2_of(piece));
+        x[d] = is_made(m) ? baby_at(m, p, source, 0, j, at, w->babies, base, w->span) : s->poly[0] + j * n + at;
+        y[d] = is_made(m) ? baby_at(m, p, source, 1, j, at, w->babies, base, w->span) : s->poly[1] + j * n + at;
+        d++;
+    }
+    if (fresh) {
+        ctx->k->inner2(to0, to1, a, x, y, d, piece, mod);
+        return;
+    }
+    ctx->k->inner2(w->more, w->more + piece, a, x, y, d, piece, mod);
+    ctx->k->add(to0, to0, w->more, piece, mod);
+    ctx->k->add(to1, to1, w->more + piece, piece, mod);
+}
+
+static void transform(const struct lin_map *m, const struct workspace *w, uint32_t from, uint32_t to, uint32_t first, uint32_t j)
+{
+    const uint32_t prime = ck_limb_prime(m->ctx, m->ell, j);
+    for (uint32_t t = from; t < to; t++)
+        if (!m->plain[t].eval) ck_plain_values(w->plain + (t - first) * plain_words(m), &m->plain[t], m->ctx, prime, w->scratch);
+}
+
+// All that a pass does with one prime.
+static bool sum_limb(const struct lin_map *m, const struct lin_pass *p, uint32_t j, uint64_t *local)
+{
+    const size_t n = m->ctx->n, tile = m->tile, piece = piece_of(m);
+    const bool once = all_at_once(m, p);
+    const uint32_t first = m->group[p->group0].from, terms = m->lin->nterm < MOST ? m->lin->nterm : MOST;
+    struct workspace w = {.key = local, .span = once ? tile : n};
+    w.babies = w.key + (m->g ? (m->g->max_digits + 2) * tile : 0);
+    w.plain = w.babies + (is_made(m) && !m->keep ? (p->source1 - p->source0) * 2 * w.span : 0);
+    w.spread = w.plain + terms * plain_words(m);
+    w.more = w.spread + terms * piece;
+    w.scratch = w.more + 2 * piece;
+    bool ok = true;
+    if (once) transform(m, &w, first, m->group[p->group1 - 1].to, first, j);
+    for (size_t base = 0; base < n; base += w.span) {
+        for (size_t at = base; is_made(m) && p->make && at < base + w.span; at += tile)
+            for (uint32_t s = p->source0; s < p->source1; s++) {
+                uint64_t *const out[] = {baby_at(m, p, s, 0, j, at, w.babies, base, w.span),
+                                         baby_at(m, p, s, 1, j, at, w.babies, base, w.span)};
+                ok &= make_tile(m, p, &m->source[s], out, j, at, w.key);
+            }
+        for (uint32_t g = p->group0; g < p->group1; g++) {
+            uint32_t from, end;
+            terms_of(m, p, &m->group[g], &from, &end);
+            uint64_t *sum = m->sums + (g - p->group0) * lin_inner_words(m);
+            for (uint32_t to; from < end; from = to) {
+                to = end - from > MOST ? from + MOST : end;
+                if (!once) transform(m, &w, from, to, from, j);
+                for (size_t at = base; at < base + w.span; at += piece)
+                    product_piece(m, p, &w, sum, from, to, once ? first : from, j, at, base, from == m->group[g].from);
+            }
+        }
+    }
+    return ok;
+}
+
+enum ck_err lin_sums(const struct lin_map *m, const struct lin_pass *p)
+{
+    int bad = 0;
+    CK_PARALLEL_SUM(m->ctx->threads, bad)
+    for (uint32_t j = 0; j < m->ell + m->kin; j++) bad += !sum_limb(m, p, j, m->local + (size_t)ck_thread_index() * m->local_words);
+    return bad ? CK_ERANDOM : CK_OK;
+}
