@@ -18,6 +18,7 @@
 #include <math.h>
 
 enum { LEFT_MIN = 4, LEFT_MAX = 24, BEAM = 2048, ALWAYS_FITS = 16 };
+static const double near_best = 1.05;       // within this the fewest bootstraps win, since each costs precision
 static const double shallow_bits = 38;      // of a prime where nothing is bootstrapped: an estimate, params.c decides
 
 struct search {
@@ -122,6 +123,30 @@ static double boot_cost(struct search *s, uint32_t left, bool *boot)
     return place_solve(&s->place, boot, BEAM, s->scratch);
 }
 
+struct plan {
+    bool *boot;                         // place_solve's choice; NULL: there is none
+    double cost;
+    int64_t bootstraps;                 // ciphertexts
+};
+
+static struct plan make_plan(struct search *s, uint32_t left)
+{
+    struct plan p = {ARENA_ARRAY(s->scratch, bool, 2 * s->count + 2), 0, 0};
+    p.cost = boot_cost(s, left, p.boot);
+    if (p.cost == INFINITY) return (struct plan){.cost = INFINITY};
+    bool *copy = ARENA_ARRAY(s->scratch, bool, s->count);
+    for (uint32_t v = 0; v < s->count; v++)
+        for (uint32_t k = 0; k < s->inst[v]->nargs; k++)
+            if (p.boot[2 * v + k]) copy[s->inst[v]->args[k]->id] = true;
+    for (uint32_t v = 0; v < s->count; v++) p.bootstraps += copy[v] ? s->inst[v]->type.count : 0;
+    return p;
+}
+
+static bool better(const struct plan *a, const struct plan *b)
+{
+    return a->bootstraps != b->bootstraps ? a->bootstraps < b->bootstraps : a->cost < b->cost;
+}
+
 static void insert(struct search *s, const bool *boot)
 {
     for (uint32_t v = 0; v < s->count; v++) {
@@ -150,23 +175,21 @@ enum pass_res pass_bootstraps(struct pass_ctx *ctx, struct ir_module *m)
     s.depth = depth_of(&s);
     if (s.depth <= ALWAYS_FITS && !pinned) return PASS_OK;
     double best = pinned || (ctx->opt->logn && ctx->opt->logn < CK_LOGN_MAX) ? INFINITY : shallow_cost(&s);
-    bool *choice = ARENA_ARRAY(s.scratch, bool, 2 * s.count + 2), *best_choice = NULL;
+    struct plan plan[LEFT_MAX + 1] = {{0}};
     uint32_t best_left = 0;
     for (uint32_t left = LEFT_MIN; left <= LEFT_MAX; left++) {
         if (pinned && left != (uint32_t)pinned) continue;
-        double cost = boot_cost(&s, left, choice);
-        if (cost >= best) continue;
-        best = cost;
-        best_left = left;
-        best_choice = choice;
-        choice = ARENA_ARRAY(s.scratch, bool, 2 * s.count + 2);
+        plan[left] = make_plan(&s, left);
+        best = fmin(best, plan[left].cost);
     }
+    for (uint32_t left = LEFT_MIN; left <= LEFT_MAX; left++)
+        if (plan[left].boot && plan[left].cost <= best * near_best && (!best_left || better(&plan[left], &plan[best_left]))) best_left = left;
     if (pinned && !best_left) {
         diag_error("--bootstrap", "no secure parameters leave %d levels after a bootstrap that this program can use: auto chooses", pinned);
         return PASS_FAIL;
     }
     if (!best_left) return PASS_OK;      // params.c finds a ring, or says what would help
-    insert(&s, best_choice);
+    insert(&s, plan[best_left].boot);
     ir_set_int(m, &m->attrs, "boot_left", best_left);
     return PASS_CHANGED;
 }
