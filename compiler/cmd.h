@@ -52,6 +52,8 @@ int inputs_match(const char **path_of_input, const struct ir_module *, const cha
 
 /* Tensor shape of an input or an output with its batch axis, from its type or its layout. */
 struct ir_type io_shape(const struct ir_type *, const struct ir_attr *);
+int64_t input_numel(const struct ir_module *, uint32_t k);     // elements of a sample
+int64_t output_numel(const struct ir_module *, uint32_t k);
 uint32_t ir_input_count(const struct ir_module *);
 struct ir_inst *ir_input(const struct ir_module *, uint32_t i);
 
@@ -63,6 +65,8 @@ struct samples {
 };
 /* Reads the files of every input; the outputs are allocated. 0, or -1 after diag_error. */
 int samples_load(struct samples *, struct arena *, const struct ir_module *, const char *option, const struct arg_list *texts);
+/* The same inputs, with outputs of its own. */
+struct samples samples_like(const struct samples *, struct arena *, const struct ir_module *);
 /* Runs every row through the module: tensors directly, bundles packed and unpacked by their layouts; noise may be NULL. */
 int samples_interp(struct samples *, struct arena *, struct ir_module *, const struct ir_run *, const char *label);
 /* Writes input i as an array, for the programs. 0, or -1 after diag_error. */
@@ -71,6 +75,10 @@ int samples_save(const struct samples *, const struct ir_module *, uint32_t i, c
 int samples_write(const struct samples *, const struct ir_module *, uint32_t k, const char *path);
 /* Which file takes which output: as inputs_match, for outputs; outputs without a file stay NULL. */
 int outputs_match(const char **path_of_output, const struct ir_module *, const char *option, const struct arg_list *texts);
+
+/* Prints how far the outputs lie from those of DIR/model.ir; `what` follows each output's name. Nothing where there is no model.ir, for a
+ * folder compiled from IR text. 0, or -1 after diag_error. */
+int samples_against_model(const struct samples *, struct arena *, const struct ir_module *program, const char *dir, const char *what);
 
 /* How far results lie from the plain ones. */
 struct error_stats {

@@ -119,19 +119,6 @@ static int open_trace(struct compare *c, const char *path, int64_t rows, uint32_
     return -1;
 }
 
-/* Elements of input or output k. */
-static int64_t input_numel(const struct ir_module *m, uint32_t k)
-{
-    struct ir_type t = io_shape(&ir_input(m, k)->type, ir_input(m, k)->attrs);
-    return ir_type_numel(&t);
-}
-
-static int64_t output_numel(const struct ir_module *m, uint32_t k)
-{
-    struct ir_type t = io_shape(&m->outputs[k]->type, m->output_attrs[k]);
-    return ir_type_numel(&t);
-}
-
 /* Runs the program for one sample after another, as the trace has them, with an observer of its layers. */
 static int interpret(struct compare *c, const struct samples *s, const struct ir_noise *noise,
                      void (*observe)(void *, const struct ir_inst *, const double *, int64_t), const char *label)
@@ -165,27 +152,6 @@ static int encrypted(struct compare *c, const struct samples *s, bool cut, const
         return -1;
     unlink(trace);                      // the largest of the files
     return plan_measured(&c->plan, a, report);
-}
-
-/* What the plan itself costs: the program on plain numbers against the model, at the outputs. */
-static int against_model(struct compare *c, const struct samples *s)
-{
-    const char *path = arena_printf(c->arena, "%s/model.ir", c->programs.dir);
-    if (access(path, F_OK)) return 0;   // compiled from IR text
-    struct ir_module *m = ir_load(path);
-    if (!m) return -1;
-    struct samples plain = *s;
-    plain.out = ARENA_ARRAY(c->arena, double *, s->nout + 1);
-    int bad = m->noutputs != s->nout;
-    if (bad) diag_error(path, "has %u outputs, program.ir has %u: the files belong to different plans", m->noutputs, s->nout);
-    for (uint32_t k = 0; !bad && k < s->nout; k++) plain.out[k] = ARENA_ARRAY(c->arena, double, s->rows * output_numel(m, k));
-    bad = bad || samples_interp(&plain, c->arena, m, NULL, "plain model");
-    for (uint32_t k = 0; !bad && k < s->nout; k++) {
-        struct error_stats e = error_measure(s->out[k], plain.out[k], s->rows, output_numel(m, k));
-        error_print(arena_printf(c->arena, "%s, the program without encryption", ir_get_string(m->output_attrs[k], "name", "output")), &e);
-    }
-    ir_module_free(m);
-    return bad ? -1 : 0;
 }
 
 static int write_json(const struct compare *c, int64_t rows)
@@ -265,12 +231,12 @@ static int compare(struct compare *c)
         return -1;
     }
     rewind(c->plain);
-    simulated = s;
-    simulated.out = ARENA_ARRAY(a, double *, s.nout + 1);
-    for (uint32_t k = 0; k < s.nout; k++) simulated.out[k] = ARENA_ARRAY(a, double, s.rows * output_numel(c->program, k));
+    simulated = samples_like(&s, a, c->program);
     if (interpret(c, &simulated, &noise, measure, "simulating")) return -1;
     int bad = judge(c);
-    if (against_model(c, &s) || (c->json && write_json(c, s.rows))) return -1;
+    // What the plan itself costs: polynomials instead of functions.
+    if (samples_against_model(&s, a, c->program, c->programs.dir, ", the program without encryption")) return -1;
+    if (c->json && write_json(c, s.rows)) return -1;
     return bad;
 }
 

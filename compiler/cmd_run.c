@@ -62,8 +62,7 @@ static int classify(struct run *r, const double *got, const double *plain, int64
 /* Output k decrypted into `path`, against the plain results; rows of the statistics stay 0 where nothing can be compared. */
 static int compare(struct error_stats *out, struct run *r, const struct samples *s, const struct ir_module *m, uint32_t k, const char *path)
 {
-    struct ir_type t = io_shape(&m->outputs[k]->type, m->output_attrs[k]);
-    int64_t width = ir_type_numel(&t);
+    int64_t width = output_numel(m, k);
     struct ck_npy a;
     int status = 0;
     const char *why = ck_array_read(&a, path, NULL);

@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <unistd.h>
 
 /* Polynomials are fitted on [-1,1]; an argument outside loses its meaning under encryption. The argument of a polynomial has been
  * observed just before, so its value is remembered by instruction. */
@@ -37,7 +36,7 @@ static void observe(void *arg, const struct ir_inst *i, const double *value, int
 static int simulate(struct arena *a, struct ir_module *program, const char *dir, const struct arg_list *input,
                     const struct arg_list *output, int seed, int first)
 {
-    struct samples s, plain;
+    struct samples s;
     struct ir_noise noise = {.seed = (uint64_t)seed};
     const char **out = ARENA_ARRAY(a, const char *, program->noutputs + 1);
     struct watch w = {.arena = a};
@@ -52,24 +51,7 @@ static int simulate(struct arena *a, struct ir_module *program, const char *dir,
         if (out[k] && samples_write(&s, program, k, out[k])) return -1;
     if (w.worst > 1.0001)
         diag_warn(w.where, "its argument reaches %.2f times the range it was planned for; calibrate with data like this", w.worst);
-    if (access(arena_printf(a, "%s/model.ir", dir), F_OK)) return 0;       // compiled from IR text
-    struct ir_module *model = ir_load(arena_printf(a, "%s/model.ir", dir));
-    if (!model) return -1;
-    plain = s;
-    plain.out = ARENA_ARRAY(a, double *, s.nout + 1);
-    int bad = model->noutputs != s.nout;
-    for (uint32_t k = 0; !bad && k < s.nout; k++) {
-        struct ir_type t = io_shape(&program->outputs[k]->type, program->output_attrs[k]);
-        plain.out[k] = ARENA_ARRAY(a, double, s.rows * ir_type_numel(&t));
-    }
-    bad = bad || samples_interp(&plain, a, model, NULL, "plain model");
-    for (uint32_t k = 0; !bad && k < s.nout; k++) {
-        struct ir_type t = io_shape(&program->outputs[k]->type, program->output_attrs[k]);
-        struct error_stats e = error_measure(s.out[k], plain.out[k], s.rows, ir_type_numel(&t));
-        error_print(ir_get_string(program->output_attrs[k], "name", "output"), &e);
-    }
-    ir_module_free(model);
-    return bad ? -1 : 0;
+    return samples_against_model(&s, a, program, dir, "");
 }
 
 int cmd_simulate(int argc, char **argv)

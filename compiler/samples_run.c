@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct layout layout_of(const struct ir_attr *attrs)
 {
@@ -19,7 +20,14 @@ static struct layout layout_of(const struct ir_attr *attrs)
     return l;
 }
 
-static int64_t output_numel(const struct ir_module *m, uint32_t k)
+int64_t input_numel(const struct ir_module *m, uint32_t k)
+{
+    const struct ir_inst *x = ir_input(m, k);
+    struct ir_type t = io_shape(&x->type, x->attrs);
+    return ir_type_numel(&t);
+}
+
+int64_t output_numel(const struct ir_module *m, uint32_t k)
 {
     struct ir_type t = io_shape(&m->outputs[k]->type, m->output_attrs[k]);
     return ir_type_numel(&t);
@@ -46,6 +54,35 @@ int samples_load(struct samples *s, struct arena *a, const struct ir_module *m, 
     }
     for (uint32_t k = 0; k < s->nout; k++) s->out[k] = ARENA_ARRAY(a, double, s->rows * output_numel(m, k));
     return 0;
+}
+
+struct samples samples_like(const struct samples *s, struct arena *a, const struct ir_module *m)
+{
+    struct samples like = *s;
+    like.out = ARENA_ARRAY(a, double *, s->nout + 1);
+    for (uint32_t k = 0; k < s->nout; k++) like.out[k] = ARENA_ARRAY(a, double, s->rows * output_numel(m, k));
+    return like;
+}
+
+int samples_against_model(const struct samples *s, struct arena *a, const struct ir_module *program, const char *dir, const char *what)
+{
+    const char *path = arena_printf(a, "%s/model.ir", dir);
+    if (access(path, F_OK)) return 0;
+    struct ir_module *m = ir_load(path);
+    if (!m) return -1;
+    bool bad = m->dialect != IR_TENSOR || m->noutputs != s->nout || ir_input_count(m) != s->nin;
+    for (uint32_t i = 0; i < s->nin && !bad; i++) bad = input_numel(m, i) != input_numel(program, i);
+    for (uint32_t k = 0; k < s->nout && !bad; k++) bad = output_numel(m, k) != output_numel(program, k);
+    if (bad) diag_error(path, "has other inputs or outputs than program.ir: the files belong to different plans");
+    struct samples plain = *s;
+    if (!bad) plain = samples_like(s, a, m);
+    bad = bad || samples_interp(&plain, a, m, NULL, "plain model");
+    for (uint32_t k = 0; !bad && k < s->nout; k++) {
+        struct error_stats e = error_measure(s->out[k], plain.out[k], s->rows, output_numel(m, k));
+        error_print(arena_printf(a, "%s%s", ir_get_string(m->output_attrs[k], "name", "output"), what), &e);
+    }
+    ir_module_free(m);
+    return bad ? -1 : 0;
 }
 
 int samples_save(const struct samples *s, const struct ir_module *m, uint32_t i, const char *path)
@@ -75,11 +112,11 @@ int samples_interp(struct samples *s, struct arena *arena, struct ir_module *m, 
         n = s->rows - r < most ? s->rows - r : most;
         for (uint32_t i = 0; i < s->nin; i++) {
             const struct ir_inst *x = ir_input(m, i);
-            struct ir_type t = io_shape(&x->type, x->attrs);
-            in[i] = s->in[i] + r * ir_type_numel(&t);
+            int64_t numel = input_numel(m, i);
+            in[i] = s->in[i] + r * numel;
             if (!packed) continue;
             struct layout l = layout_of(x->attrs);
-            for (int64_t j = 0; j < n; j++) layout_pack(slots[i] + j * ir_type_numel(&x->type), &l, in[i] + j * ir_type_numel(&t));
+            for (int64_t j = 0; j < n; j++) layout_pack(slots[i] + j * ir_type_numel(&x->type), &l, in[i] + j * numel);
             in[i] = slots[i];
         }
         for (uint32_t k = 0; !packed && k < s->nout; k++) out[k] = s->out[k] + r * output_numel(m, k);

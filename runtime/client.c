@@ -108,7 +108,8 @@ static int write_keys(const struct ck_program *p, const struct ck_context *ctx, 
     }
     double t = ck_progress_end(&progress);
     if (!rc && p->mode != CK_PROGRESS_QUIET)
-        printf("%s: keep it, it decrypts everything\n%s: %s, for the server\n%.3f s\n", secret, eval, ck_bytes_text(bytes), t);
+        printf("%s: keep it, it decrypts everything\n%s: %s, for the server\n%.3f s; peak memory %s\n", secret, eval, ck_bytes_text(bytes), t,
+               ck_bytes_text(ck_peak_bytes()));
     return rc;
 }
 
@@ -261,7 +262,8 @@ static int encrypt_samples(const struct ck_program *p, const struct ck_context *
     double t = ck_progress_end(&progress);
     if (err != CK_OK) return ck_fail_err(p, p->output[0], err);
     if (!w->why && p->mode != CK_PROGRESS_QUIET)
-        printf("%s: %zu sample%s, %s, %.3f s\n", p->output[0], a->samples, a->samples == 1 ? "" : "s", ck_bytes_text(w->pos), t);
+        printf("%s: %zu sample%s, %s, %.3f s; peak memory %s\n", p->output[0], a->samples, a->samples == 1 ? "" : "s", ck_bytes_text(w->pos),
+               t, ck_bytes_text(ck_peak_bytes()));
     return 0;
 }
 
@@ -429,6 +431,7 @@ static int decrypt_file(const struct ck_program *p, const struct ck_file *f, str
 {
     const struct ck_model *m = p->model;
     const char *npz = NULL, *why;
+    double start = ck_progress_now();
     uint32_t samples = 0, tag = f->nsections && f->section[0].tag == CK_TAG("TRCE") ? CK_TAG("TRCE") : CK_TAG("OUTP");
     if ((why = ck_ct_file_check(&samples, f, m, tag))) return ck_fail(p, p->input[0], "%s", why);
     if (tag == CK_TAG("TRCE") && (p->nout != 1 || ends_in(p->output[0], ".npz")))
@@ -447,7 +450,10 @@ static int decrypt_file(const struct ck_program *p, const struct ck_file *f, str
         if (npz || want[i]) rc = decrypt_port(&a[i], p, ctx, sk, f, i, samples);
     ck_secret_free(sk);
     ck_context_free(ctx);
-    return rc ? rc : write_outputs(p, a, want, npz);
+    if (!rc) rc = write_outputs(p, a, want, npz);
+    if (!rc && p->mode != CK_PROGRESS_QUIET)
+        printf("%u sample%s, %.3f s; peak memory %s\n", samples, samples == 1 ? "" : "s", ck_progress_now() - start, ck_bytes_text(ck_peak_bytes()));
+    return rc;
 }
 
 static int decrypt(const struct ck_program *p)

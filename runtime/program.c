@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static const struct {
     const char *name;
@@ -36,6 +37,12 @@ int ck_fail_err(const struct ck_program *p, const char *where, enum ck_err err)
         return ck_fail(p, where, "%s", ck_err_text(err));
     ck_fail(p, where, "%s (a fault of the program, not yours)", ck_err_text(err));
     return 2;
+}
+
+uint64_t ck_peak_bytes(void)
+{
+    struct rusage u;
+    return getrusage(RUSAGE_SELF, &u) ? 0 : (uint64_t)u.ru_maxrss * 1024;
 }
 
 const char *ck_bytes_text(uint64_t bytes)

@@ -43,6 +43,8 @@ int ck_fail_err(const struct ck_program *, const char *where, enum ck_err);
 struct ck_context *ck_program_context(const struct ck_program *);
 /* The evaluation keys of the model as Galois elements, malloc'd; NULL after a message. */
 struct ck_galois_spec *ck_program_keys(const struct ck_program *, const struct ck_context *, size_t *count);
+/* Most memory that the process has had, bytes. */
+uint64_t ck_peak_bytes(void);
 /* "12.3 MiB"; valid until the thread's next call but three. */
 const char *ck_bytes_text(uint64_t bytes);
 /* DIR/NAME, malloc'd; NULL if out of memory. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Progress of long work. The time left assumes that steps to come take as long as those done.
+// Progress of long work. The time left follows from the share of the work that is done.
 #include "progress.h"
 #include <stdio.h>
 #include <time.h>
@@ -19,10 +19,10 @@ void ck_progress_begin(struct ck_progress *p, enum ck_progress_mode mode, const 
     p->shown = mode == CK_PROGRESS_LINES ? p->start : p->start - 1;
 }
 
-static void left(char *buf, size_t cap, double elapsed, size_t done, size_t total)
+static void left(char *buf, size_t cap, double elapsed, double share)
 {
-    double s = done ? elapsed * (double)(total - done) / (double)done : 0;
-    if (!done) snprintf(buf, cap, "...");
+    double s = share > 0 ? elapsed * (1 - share) / share : 0;
+    if (!(share > 0)) snprintf(buf, cap, "...");
     else if (s < 100) snprintf(buf, cap, "%.0f s left", s);
     else snprintf(buf, cap, "%.0f min left", s / 60);
 }
@@ -36,16 +36,16 @@ void ck_progress_step(struct ck_progress *p, size_t done, size_t total, const ch
     if (p->mode == CK_PROGRESS_QUIET || now - p->shown < (p->mode == CK_PROGRESS_BAR ? 0.1 : 2.0)) return;
     p->shown = now;
     char eta[32];
-    left(eta, sizeof eta, now - p->start, done, total);
+    double share = p->share && done < total ? p->share[done] : total ? (double)done / (double)total : 1;
+    left(eta, sizeof eta, now - p->start, share);
     if (p->mode == CK_PROGRESS_LINES) {
         fprintf(stderr, "%s: %zu/%zu %s, %s\n", p->title, done, total, what, eta);
         return;
     }
     char bar[25] = "........................";
-    for (size_t i = 0; i < 24 && total; i++)
-        if ((i + 1) * total <= done * 24) bar[i] = '#';
-    int n = fprintf(stderr, "\r%s [%s] %3.0f%% %.40s, %s", p->title, bar, total ? 100.0 * (double)done / (double)total : 100.0,
-                    what, eta);
+    for (int i = 0; i < 24; i++)
+        if (i + 1 <= share * 24) bar[i] = '#';
+    int n = fprintf(stderr, "\r%s [%s] %3.0f%% %.40s, %s", p->title, bar, 100 * share, what, eta);
     for (int i = n; i < p->width; i++) fputc(' ', stderr);
     p->width = n;
     fflush(stderr);

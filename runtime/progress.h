@@ -11,6 +11,7 @@ struct ck_progress {
     enum ck_progress_mode mode;
     const char *title;      // borrowed: "keygen", "sample 2/5"
     double start, shown;    // seconds, monotonic
+    const double *share;    // borrowed, may be set after begin: share of the time that the steps before each take; NULL: equal steps
     const char *what;       // borrowed: last step's name
     int width;              // characters of the last bar
 };

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 static const char help[] =
@@ -191,9 +190,7 @@ static int run_sample(struct server *s, const struct ck_file *in, struct ck_writ
 static int report(struct server *s, uint32_t samples, double total)
 {
     const struct ck_program *p = s->p;
-    struct rusage u;
-    getrusage(RUSAGE_SELF, &u);
-    s->steps.peak_bytes = (uint64_t)u.ru_maxrss * 1024;
+    s->steps.peak_bytes = ck_peak_bytes();
     s->steps.threads = (uint32_t)s->ctx->threads;
     if (p->layers) ck_steps_print(&s->steps);
     if (p->mode != CK_PROGRESS_QUIET)
@@ -229,6 +226,7 @@ static int run_all(struct server *s, const struct ck_file *in, const struct ck_p
         char title[48];
         snprintf(title, sizeof title, "sample %u/%u", i + 1, samples);
         ck_progress_begin(&s->progress, p->mode, title);
+        s->progress.share = s->steps.share;
         rc = run_sample(s, in, &w, i);
         double t = ck_progress_end(&s->progress);
         total += t;

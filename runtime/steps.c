@@ -9,16 +9,28 @@
 
 enum ck_err ck_steps_init(struct ck_steps *out, const struct ck_model *m)
 {
-    double *seconds = calloc(m->nsteps + 1, sizeof *seconds);
-    if (!seconds) return CK_ENOMEM;
-    *out = (struct ck_steps){.model = m, .seconds = seconds, .now = m->nsteps};
+    *out = (struct ck_steps){.model = m, .now = m->nsteps};
+    out->seconds = calloc(m->nsteps + 1, sizeof *out->seconds);
+    out->share = calloc(m->nsteps + 1, sizeof *out->share);
+    if (!out->seconds || !out->share) {
+        ck_steps_clear(out);
+        return CK_ENOMEM;
+    }
+    double all = 0, before = 0;
+    for (size_t k = 0; k < m->nsteps; k++) all += m->steps[k].seconds;
+    for (size_t k = 0; k < m->nsteps; before += m->steps[k++].seconds) out->share[k] = all > 0 ? before / all : 0;
+    if (all <= 0) {
+        free(out->share);
+        out->share = NULL;
+    }
     return CK_OK;
 }
 
 void ck_steps_clear(struct ck_steps *s)
 {
     free(s->seconds);
-    s->seconds = NULL;
+    free(s->share);
+    s->seconds = s->share = NULL;
 }
 
 void ck_steps_start(struct ck_steps *s, size_t step)

@@ -8,6 +8,7 @@
 struct ck_steps {
     const struct ck_model *model;   // borrowed
     double *seconds;                // own: nsteps sums over the samples
+    double *share;                  // own: predicted share of the time before each step; NULL if there is no prediction
     uint32_t samples, threads;
     size_t now;                     // step that runs; nsteps: none
     double since, loading;          // seconds
