@@ -262,7 +262,7 @@ static void post(FILE *f, const struct ir_attr *attrs, const struct ir_type *sha
     }
 }
 
-static void port(FILE *f, const char *kind, uint32_t k, const struct ir_inst *i, const struct ir_attr *attrs)
+static void port(FILE *f, const char *kind, uint32_t k, const struct ir_inst *i, const struct ir_attr *attrs, double precision)
 {
     struct layout l = program_layout(attrs);
     struct ir_type shape = program_shape(&l);
@@ -274,6 +274,8 @@ static void port(FILE *f, const char *kind, uint32_t k, const struct ir_inst *i,
             l.n, l.period, (long long)l.skew, (long long)l.offset, l.ndigits, kind, k, i->type.count, i->type.level, i->type.scale);
     if (!strcmp(kind, "in") && ir_attr_find(i->attrs, "rlo"))
         fprintf(f, ", .lo = %a, .hi = %a", ir_get_float(i->attrs, "rlo", 0), ir_get_float(i->attrs, "rhi", 0));
+    if (!strcmp(kind, "out") && ir_attr_find(i->attrs, "rlo") && precision > 0)
+        fprintf(f, ", .error = %a", fmax(fabs(ir_get_float(i->attrs, "rlo", 0)), fabs(ir_get_float(i->attrs, "rhi", 0))) * exp2(-precision));
     if (!strcmp(kind, "out")) post(f, attrs, &shape);
     fprintf(f, "},\n");
 }
@@ -290,9 +292,9 @@ static void ports(FILE *f, const struct program *p)
         digits(f, "out", k, &l);
     }
     fprintf(f, "static const struct ck_port in[] = {\n");
-    for (uint32_t k = 0; k < p->nin; k++) port(f, "in", k, p->in[k], p->in[k]->attrs);
+    for (uint32_t k = 0; k < p->nin; k++) port(f, "in", k, p->in[k], p->in[k]->attrs, 0);
     fprintf(f, "};\nstatic const struct ck_port out[] = {\n");
-    for (uint32_t k = 0; k < m->noutputs; k++) port(f, "out", k, m->outputs[k], m->output_attrs[k]);
+    for (uint32_t k = 0; k < m->noutputs; k++) port(f, "out", k, m->outputs[k], m->output_attrs[k], ir_get_float(m->attrs, "precision", 0));
     fprintf(f, "};\nstatic const uint32_t in_reg[] = {");
     for (uint32_t k = 0; k < p->nin; k++) fprintf(f, "%s%u", k ? ", " : "", p->in_reg[k]);
     fprintf(f, "}, out_reg[] = {");

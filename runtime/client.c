@@ -39,12 +39,14 @@ static const char help_encrypt[] =
 static const char help_decrypt[] =
     "usage: client decrypt --keys DIR --input y.ct --output [NAME=]y.npy [--output ...] [--threads T] [--quiet]\n"
     "\n"
-    "Decrypts the server's results. Decrypted values carry noise that depends on the secret key: round them\n"
-    "before you publish them.\n"
+    "Decrypts the server's results. Decrypted values carry noise that depends on the secret key: --flood before you\n"
+    "give them to anybody who may see the ciphertexts.\n"
     "\n"
     "  --keys DIR       folder with secret.key\n"
     "  --input FILE     encrypted results, from `server run`\n"
     "  --output FILE    .npy, one for each output of the model (NAME= where there are several), or one .npz for all\n"
+    "  --flood BITS     hide the noise under noise 2^BITS times as large: what is published tells it from other noise\n"
+    "                   with advantage 2^-BITS a value. The results lose BITS + 2 bits of precision or so.\n"
     "\n"
     "A trace, from `server run --trace`, becomes one .npy of shape samples x vectors x slots: the values of all steps of\n"
     "the program in order, as many vectors each as it has ciphertexts.\n";
@@ -331,6 +333,8 @@ static int decrypt_port(struct ck_npy *out, const struct ck_program *p, const st
             err = ck_decrypt(slots + (size_t)c * io->n, ctx, sk, &ct[c]);
         if (err != CK_OK || why) break;
         ck_port_unpack(x, io, slots);
+        if (p->flood) err = ck_port_flood(x, numel, ldexp(io->error, p->flood));
+        if (err != CK_OK) break;
         ck_port_post(x, index, io);
         if (whole) memcpy((int64_t *)out->data + s * kept, index, kept * sizeof *index);
         else
@@ -438,6 +442,9 @@ static int decrypt_file(const struct ck_program *p, const struct ck_file *f, str
         return ck_fail(p, "--output", "a trace becomes one .npy");
     int rc = tag == CK_TAG("TRCE") ? 0 : pick_outputs(p, want, &npz);
     if (rc) return rc;
+    for (uint32_t i = 0; i < m->nout && p->flood; i++)
+        if (tag == CK_TAG("TRCE") || !(m->out[i].error > 0))
+            return ck_fail(p, "--flood", tag == CK_TAG("TRCE") ? "is for results, not for traces" : "this program does not say how large its errors are");
     struct ck_context *ctx = ck_program_context(p);
     if (!ctx) return 1;
     struct ck_secret *sk = NULL;
@@ -478,7 +485,7 @@ int ck_client_main(const struct ck_model *m, int argc, char **argv)
     static const struct ck_command command[] = {
         {"keygen", CK_OPT_KEYS, CK_OPT_FORCE, help_keygen, keygen},
         {"encrypt", CK_OPT_KEYS | CK_OPT_INPUT | CK_OPT_OUTPUT, 0, help_encrypt, encrypt},
-        {"decrypt", CK_OPT_KEYS | CK_OPT_INPUT | CK_OPT_OUTPUT, 0, help_decrypt, decrypt},
+        {"decrypt", CK_OPT_KEYS | CK_OPT_INPUT | CK_OPT_OUTPUT, CK_OPT_FLOOD, help_decrypt, decrypt},
     };
     return ck_program_main("client", help, command, 3, m, argc, argv);
 }

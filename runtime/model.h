@@ -37,6 +37,7 @@ struct ck_port {
     uint32_t level;                     // inputs: encrypted at; outputs: decrypted at
     double scale;
     double lo, hi;                      // inputs: calibrated range (lo < hi; equal: unknown); beyond it the client warns
+    double error;                       // outputs: predicted largest error (six standard deviations); 0: unknown
     enum ck_post post;                  // outputs
     uint32_t axis;                      // of post, counting the batch axis
     uint32_t keepdims;                  // argmax: 1 keeps the axis with extent 1

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tensors to slot vectors and back, by the mixed-radix layout of a port (model.h).
 #include "port.h"
+#include "internal.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -123,4 +124,22 @@ void ck_port_result_shape(struct ck_npy *out, const struct ck_port *p, size_t sa
         }
         out->dim[out->rank++] = dim;
     }
+}
+
+enum ck_err ck_port_flood(double *tensor, size_t n, double sigma)
+{
+    struct ck_drbg *rng;
+    CK_TRY(ck_drbg_new(&rng, NULL));
+    enum ck_err err = CK_OK;
+    int grid = ilogb(sigma) - 8;
+    for (size_t i = 0; i < n && err == CK_OK; i++) {
+        uint64_t r[2];
+        err = ck_drbg_bytes(rng, r, sizeof r);
+        if (err != CK_OK) break;
+        double u = ((double)(r[0] >> 11) + 0.5) * 0x1p-53, v = (double)(r[1] >> 11) * 0x1p-53;
+        tensor[i] = ldexp(round(ldexp(tensor[i] + sigma * sqrt(-2 * log(u)) * cos(6.283185307179586 * v), -grid)), grid);
+        ck_mem_wipe(r, sizeof r);
+    }
+    ck_drbg_free(rng);
+    return err;
 }

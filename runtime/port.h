@@ -19,6 +19,10 @@ void ck_port_unpack(double *tensor, const struct ck_port *, const double *slots)
 /* Samples in an array: it has the port's shape with any batch extent, or lacks the batch axis (1 sample); 0 if it does not fit. */
 size_t ck_port_samples(const struct ck_port *, const struct ck_npy *);
 
+/* Hides the error of n decrypted values, which depends on the secret key: adds an independent Gaussian of deviation sigma to each and
+ * rounds to a multiple of a power of two below sigma/256. CK_ERANDOM, CK_ENOMEM. source [LM21] */
+enum ck_err ck_port_flood(double *tensor, size_t n, double sigma);
+
 /* Applies the port's softmax or log-softmax in place; for argmax, writes the indices to `index` instead.
  * Both hold one sample: ck_port_numel and ck_port_post_numel elements. */
 void ck_port_post(double *tensor, int64_t *index, const struct ck_port *);

@@ -108,6 +108,16 @@ static const char *option_value(const char *name, int *i, int argc, char **argv,
     return argv[++*i];
 }
 
+/* The whole of `text` as a number from 1 to most. */
+static int number(int *out, const struct ck_program *p, const char *name, const char *text, int most)
+{
+    char *end;
+    long v = strtol(text, &end, 10);
+    if (*end || v < 1 || v > most) return ck_fail(p, name, "wants a number from 1 to %d, not '%s'", most, text);
+    *out = (int)v;
+    return 0;
+}
+
 static int parse(struct ck_program *p, const struct ck_command *c, int argc, char **argv)
 {
     unsigned seen = 0, known = c->needs | c->takes;
@@ -118,10 +128,9 @@ static int parse(struct ck_program *p, const struct ck_command *c, int argc, cha
         for (size_t k = 0; k < sizeof options / sizeof *options && !bit; k++)
             if ((v = option_value(options[k].name, &i, argc, argv, &missing))) bit = options[k].bit;
         if (!bit && (v = option_value("--threads", &i, argc, argv, &missing))) {
-            char *end;
-            long t = strtol(v, &end, 10);
-            if (!missing && (*end || t < 1 || t > 1024)) return ck_fail(p, "--threads", "wants a number from 1 to 1024, not '%s'", v);
-            p->threads = (int)t;
+            if (!missing && number(&p->threads, p, "--threads", v, 1024)) return 1;
+        } else if (!bit && (known & CK_OPT_FLOOD) && (v = option_value("--flood", &i, argc, argv, &missing))) {
+            if (!missing && number(&p->flood, p, "--flood", v, 64)) return 1;
         } else if (!bit && !strcmp(argv[i], "--quiet")) {
             p->mode = CK_PROGRESS_QUIET;
         } else if (!bit && (known & CK_OPT_FORCE) && !strcmp(argv[i], "--force")) {

@@ -9,7 +9,7 @@
 
 enum {
     CK_OPT_KEYS = 1, CK_OPT_INPUT = 2, CK_OPT_OUTPUT = 4, CK_OPT_WEIGHTS = 8, CK_OPT_FORCE = 16, CK_OPT_LAYERS = 32, CK_OPT_REPORT = 64,
-    CK_OPT_TRACE = 128
+    CK_OPT_TRACE = 128, CK_OPT_FLOOD = 256
 };
 
 struct ck_program {
@@ -18,7 +18,7 @@ struct ck_program {
     const char *keys, *weights, *report, *trace;    // options; NULL if not given
     uint32_t nin, nout;
     const char **input, **output;   // own
-    int threads, force, layers;
+    int threads, force, layers, flood;
     enum ck_progress_mode mode;
 };
 

@@ -164,6 +164,34 @@ static void trace(const double *a, const double *b)
     CHECKF(strstr(said, "damaged"), "said: %s", said);
 }
 
+/* Values of three samples with noise of deviation 2^-20 2^10, on a grid, fresh at every decryption. */
+static void flood(const double *a, const double *b)
+{
+    struct ck_npy x, y;
+    double square = 0, same = 0;
+    expect(0, "", "client decrypt --keys %k --input %y.ct --output prod=%f1.npy --flood 10");
+    expect(0, "", "client decrypt --keys %k --input %y.ct --output prod=%f2.npy --flood=10");
+    CHECK(!ck_npy_read(&x, at("f1.npy")) && !ck_npy_read(&y, at("f2.npy")));
+    for (size_t i = 0; i < 18; i++) {
+        double u = ck_npy_at(&x, i), v = ck_npy_at(&y, i);
+        square += (u - a[i] * b[i]) * (u - a[i] * b[i]) + (v - a[i] * b[i]) * (v - a[i] * b[i]);
+        same += u == v;
+        CHECK(u * 0x1p18 == round(u * 0x1p18));
+    }
+    double deviation = sqrt(square / 36);           // within a factor of 2 but for one run in 10^7
+    CHECKF(deviation > 0x1p-11 && deviation < 0x1p-9 && same < 3, "deviation %g, %g equal", deviation, same);
+    ck_npy_clear(&x);
+    ck_npy_clear(&y);
+    expect(1, "--flood: wants a number from 1 to 64", "client decrypt --keys %k --input %y.ct --output prod=%f1.npy --flood 0");
+    expect(1, "not for traces", "client decrypt --keys %k --input %t.ct --output %f1.npy --flood 3");
+    struct ck_model other = *model;
+    struct ck_port out[2] = {model->out[0], model->out[1]};
+    out[1].error = 0;
+    other.out = out;
+    CHECK(run(&other, "client decrypt --keys %k --input %y.ct --output prod=%f1.npy --flood 3") == 1);
+    CHECKF(strstr(said, "how large its errors are"), "said: %s", said);
+}
+
 static void mistakes(void)
 {
     expect(0, "usage", "client --help");
@@ -356,6 +384,7 @@ int main(int argc, char **argv)
 
     whole_way(a, b);
     trace(a, b);
+    flood(a, b);
     expect(0, "", "client keygen --keys %k2 --quiet");
     mistakes();
     if (argc == 3 && !strcmp(argv[1], "--seeds")) write_seeds(argv[2]);

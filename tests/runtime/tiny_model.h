@@ -69,6 +69,7 @@ static inline const struct ck_model *tiny_model(int32_t weights[2 * 2 * TINY_SLO
     out[0].name = "prod";
     out[0].level = 1;
     out[0].scale = s1;
+    out[0].error = out[1].error = 0x1p-20;
     out[1].name = "best";
     out[1].level = 0;
     out[1].scale = s;
