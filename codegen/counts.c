@@ -1,35 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counts homomorphic operations as the literature does: rotations, products by plaintexts, products of ciphertexts and additions, each
 // for one ciphertext. Rescaling, relinearisation and level drops belong to the products.
+#include "../compiler/linmap.h"
 #include "emit.h"
 
-
-/* Distinct nonzero rotations of one kind: terms are sorted by (out, giant, in, baby), so new groups begin where the pair changes. */
-static void count_linear(struct op *op)
+static void count_linear(const struct program *p, struct op *op)
 {
-    const struct ir_inst *i = op->inst;
-    const struct ir_attr *giant = ir_attr_find(i->attrs, "giant"), *baby = ir_attr_find(i->attrs, "baby"),
-                         *fold = ir_attr_find(i->attrs, "fold");
-    struct arena *a = arena_new();
-    bool *seen = ARENA_ARRAY(a, bool, (size_t)i->args[0]->type.count * baby->ints.n + 1);
-    uint64_t groups = 0, outputs = 0;
+    struct linmap_counts n = linmap_count(p->m, op->inst);
     struct counts *c = &op->counts;
-    for (size_t k = 0; k < op->nterms; k++) {
-        const struct lin_term *t = &op->terms[k], *before = k ? t - 1 : NULL;
-        bool new_out = !before || before->out != t->out, new_group = new_out || before->giant != t->giant;
-        size_t at = (size_t)t->in * baby->ints.n + t->baby;
-        if (!seen[at] && baby->ints.v[t->baby] != 0) c->rotations++;
-        seen[at] = true;
-        if (new_group && giant->ints.v[t->giant] != 0) c->rotations++;
-        groups += new_group;
-        outputs += new_out;
-    }
-    uint64_t folds = (fold ? fold->ints.n : 0) * (uint64_t)i->type.count;
-    c->rotations += folds;
-    c->pt_products = op->nterms;
-    c->additions = op->nterms - groups + (groups - outputs) + folds + (op->plain ? i->type.count : 0);
-    c->rescales = i->type.count;
-    arena_free(a);
+    c->rotations = n.rotations;
+    c->pt_products = n.diagonals;
+    c->additions = n.additions;
+    c->rescales = op->inst->type.count;
 }
 
 /* Paterson-Stockmeyer in the Chebyshev basis, depth-optimal: powers T_1..T_{m-1}, T_m, T_2m, ..., then a binary tree of products. */
@@ -55,7 +37,7 @@ void program_count(struct program *p)
         uint64_t count = op->inst->type.count;
         op->counts = (struct counts){.us = ir_get_float(op->inst->attrs, "us", 0)};
         switch (op->inst->op) {
-        case IR_CKKS_linear: count_linear(op); break;
+        case IR_CKKS_linear: count_linear(p, op); break;
         case IR_CKKS_poly: count_poly(p, op); break;
         case IR_CKKS_add: case IR_CKKS_sub: case IR_CKKS_addc: op->counts.additions = count; break;
         case IR_CKKS_mul: op->counts.ct_products = count; break;

@@ -2,13 +2,13 @@
 // Encodes every plaintext of a program: diagonals of linear maps, biases, added constants. Each is stored once, at the scale its use
 // needs: a plaintext that multiplies a ciphertext of scale s at level l so that the rescaled product has scale t has scale t q_l / s.
 #include "../compiler/diag.h"
-#include "diagonals.h"
+#include "../compiler/linmap.h"
 #include "emit.h"
 #include "encode.h"
 
 #include <math.h>
 
-enum { DEFAULT_PRECISION = 20 };
+enum { DEFAULT_PRECISION = 20, TOGETHER = 1024 };     // TOGETHER: plaintexts in memory at a time, even
 
 struct coder {
     struct program *p;
@@ -57,15 +57,33 @@ static int put_bundle(struct coder *c, struct op *op, const struct ir_const *val
 static double largest_weight(const struct ir_csr *mat)
 {
     double m = 0;
-    for (int64_t k = 0; k < mat->ptr[mat->rows]; k++) m = fmax(m, fabs(mat->val[k]));
+    for (int64_t k = 0; k < ir_csr_stored(mat); k++) m = fmax(m, fabs(mat->val[k]));
     return m;
 }
 
-static const struct ir_attr *list(const struct ir_inst *i, const char *key)
+/* Encodes the terms of output vector o, some of them at a time; two share a transform. */
+static int put_terms(struct coder *c, struct op *op, const struct ir_csr *mat, uint32_t o, const struct linmap_term *d, size_t n,
+                     double scale, double max_error, double *square)
 {
-    const struct ir_attr *a = ir_attr_find(i->attrs, key);
-    ICE_IF(!a || a->kind != IR_INTS, "%s without its %s", ir_op_name(i->op), key);
-    return a;
+    struct arena *scratch = arena_new();
+    struct linmap_steps steps = linmap_steps(op->inst);
+    double *pt = ARENA_ARRAY(scratch, double, (n < TOGETHER ? n : TOGETHER) * c->n);
+    int bad = 0;
+    for (size_t k = 0; k < n && !bad; k++) {
+        if (k % TOGETHER == 0) linmap_plaintexts(pt, d + k, n - k < TOGETHER ? n - k : TOGETHER, mat, c->n, o, &steps);
+        if (k % 2 == 0) {
+            const double *first = pt + k % TOGETHER * c->n;
+            encoder_run(c->encoder, c->coeff[0], k + 1 < n ? c->coeff[1] : NULL, first, k + 1 < n ? first + c->n : NULL);
+        }
+        struct lin_term *t = &op->terms[op->nterms++];
+        *t = (struct lin_term){.out = o, .in = d[k].in, .giant = d[k].giant, .baby = d[k].baby};
+        double error = 0;
+        bad = put(c, &t->pt, c->coeff[k % 2], scale, max_error, program_node(op->inst), &error);
+        op->weight_error = fmax(op->weight_error, error);
+        *square += error * error;
+    }
+    arena_free(scratch);
+    return bad;
 }
 
 static int put_linear(struct coder *c, struct op *op)
@@ -73,39 +91,23 @@ static int put_linear(struct coder *c, struct op *op)
     struct program *p = c->p;
     const struct ir_inst *i = op->inst;
     const struct ir_type *from = &i->args[0]->type;
-    const struct ir_attr *giant = list(i, "giant"), *baby = list(i, "baby");
+    struct linmap_steps steps = linmap_steps(i);
     struct ir_csr mat = ir_csr_find(p->m, ir_get_string(i->attrs, "mat", ""));
     double scale = i->type.scale * (double)p->params.q[from->level] / from->scale;
     int precision = p->opt->precision ? p->opt->precision : DEFAULT_PRECISION;
-    double max_error = ldexp(largest_weight(&mat), -precision);
-    size_t room = 0;
-    double square = 0;
-    for (uint32_t o = 0; o < i->type.count; o++) {
-        struct arena *scratch = arena_new();
-        struct diagonal *d;
-        size_t n = diagonals_of(&d, scratch, &mat, c->n, o, giant->ints.v, giant->ints.n, baby->ints.v, baby->ints.n);
-        if (op->nterms + n > room) {
-            room = op->nterms + n * (i->type.count - o);
-            struct lin_term *more = ARENA_ARRAY(p->arena, struct lin_term, room);
-            for (size_t k = 0; k < op->nterms; k++) more[k] = op->terms[k];
-            op->terms = more;
-        }
-        int bad = 0;
-        for (size_t k = 0; k < n && !bad; k += 2) {
-            bool two = k + 1 < n;
-            encoder_run(c->encoder, c->coeff[0], two ? c->coeff[1] : NULL, d[k].pt, two ? d[k + 1].pt : NULL);
-            for (size_t h = 0; h < (two ? 2 : 1) && !bad; h++) {
-                struct lin_term *t = &op->terms[op->nterms++];
-                *t = (struct lin_term){.out = o, .in = d[k + h].in, .giant = d[k + h].giant, .baby = d[k + h].baby};
-                double error = 0;
-                bad = put(c, &t->pt, c->coeff[h], scale, max_error, program_node(i), &error);
-                op->weight_error = fmax(op->weight_error, error);
-                square += error * error;
-            }
-        }
-        arena_free(scratch);
-        if (bad) return -1;
+    double max_error = ldexp(largest_weight(&mat), -precision), square = 0;
+    struct arena *scratch = arena_new();
+    struct linmap_sets sets;
+    linmap_diagonals(scratch, &sets, &mat, c->n);
+    op->terms = ARENA_ARRAY(p->arena, struct lin_term, sets.ptr[sets.nin * sets.nout] + 1);
+    int bad = 0;
+    for (uint32_t o = 0; o < sets.nout && !bad; o++) {
+        struct linmap_term *d;
+        size_t n = linmap_terms(&d, scratch, &sets, o, &steps);
+        bad = put_terms(c, op, &mat, o, d, n, scale, max_error, &square);
     }
+    arena_free(scratch);
+    if (bad) return -1;
     op->weight_rms = op->nterms ? sqrt(square / (double)op->nterms / 2) : 0;
     const char *bias = ir_get_string(i->attrs, "bias", NULL);
     return bias ? put_bundle(c, op, ir_const_find(p->m, bias), i->type.scale) : 0;

@@ -99,19 +99,31 @@ void ir_const_gc(struct ir_module *m)
     }
 }
 
+int64_t ir_csr_nnz(const struct ir_csr *m)
+{
+    int64_t nnz = 0;
+    if (!m->line) return m->ptr[m->rows];
+    for (int64_t r = 0; r < m->rows; r++) nnz += m->ptr[m->line[r] + 1] - m->ptr[m->line[r]];
+    return nnz;
+}
+
+static void add_part(struct ir_module *m, const char *base, const char *suffix, enum ir_dtype dtype, int64_t n, const void *v)
+{
+    struct ir_const *c = add(m, arena_printf(m->arena, "%s.%s", base, suffix), dtype, 1, &n);
+    if (n) memcpy(c->data, v, (size_t)n * dtype_size[dtype]);
+}
+
 const char *ir_csr_add(struct ir_module *m, const char *name, const struct ir_csr *a)
 {
     const char *base = unique(m, name);
-    int64_t nnz = a->ptr[a->rows], ptrs = a->rows + 1, two = 2;
-    struct ir_const *dim = add(m, arena_printf(m->arena, "%s.dim", base), IR_I64, 1, &two);
-    memcpy(dim->data, (int64_t[]){a->rows, a->cols}, 2 * sizeof(int64_t));
-    memcpy(add(m, arena_printf(m->arena, "%s.ptr", base), IR_I64, 1, &ptrs)->data, a->ptr, (size_t)ptrs * 8);
-    struct ir_const *col = add(m, arena_printf(m->arena, "%s.col", base), IR_I32, 1, &nnz);
-    struct ir_const *val = add(m, arena_printf(m->arena, "%s.val", base), IR_F64, 1, &nnz);
-    if (nnz) {
-        memcpy(col->data, a->col, (size_t)nnz * 4);
-        memcpy(val->data, a->val, (size_t)nnz * 8);
-    }
+    int64_t nnz = ir_csr_stored(a), lines = a->line ? a->lines : a->rows;
+    const int64_t dim[] = {a->rows, a->cols, (int64_t)a->mask + 1};
+    add_part(m, base, "dim", IR_I64, a->line ? 3 : 2, dim);
+    add_part(m, base, "ptr", IR_I64, lines + 1, a->ptr);
+    add_part(m, base, "col", IR_I32, nnz, a->col);
+    add_part(m, base, "val", IR_F64, nnz, a->val);
+    if (a->line) add_part(m, base, "line", IR_I32, a->rows, a->line);
+    if (a->line) add_part(m, base, "shift", IR_I32, a->rows, a->shift);
     return base;
 }
 
@@ -129,7 +141,14 @@ static struct ir_const *part(const struct ir_module *m, const char *name, const 
 
 struct ir_csr ir_csr_find(const struct ir_module *m, const char *name)
 {
-    const int64_t *dim = part(m, name, "dim", IR_I64)->data;
-    return (struct ir_csr){dim[0], dim[1], part(m, name, "ptr", IR_I64)->data, part(m, name, "col", IR_I32)->data,
-                           part(m, name, "val", IR_F64)->data};
+    const struct ir_const *dims = part(m, name, "dim", IR_I64), *ptr = part(m, name, "ptr", IR_I64);
+    const int64_t *dim = dims->data;
+    struct ir_csr a = {.rows = dim[0], .cols = dim[1], .ptr = ptr->data, .col = part(m, name, "col", IR_I32)->data,
+                       .val = part(m, name, "val", IR_F64)->data};
+    if (dims->dim[0] == 2) return a;
+    a.lines = ptr->dim[0] - 1;
+    a.line = part(m, name, "line", IR_I32)->data;
+    a.shift = part(m, name, "shift", IR_I32)->data;
+    a.mask = (int32_t)(dim[2] - 1);
+    return a;
 }

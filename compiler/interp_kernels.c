@@ -48,7 +48,8 @@ BODY spmm_body(double *y, const struct ir_csr *a, const double *x, int64_t from,
 {
     for (int64_t r = from; r < to; r++) {
         vec8 s = {0};
-        for (int64_t k = a->ptr[r]; k < a->ptr[r + 1]; k++) s += a->val[k] * *(const vec8 *)(x + 8 * (int64_t)a->col[k]);
+        struct ir_row row = ir_csr_row(a, r);
+        for (int64_t k = row.lo; k < row.hi; k++) s += a->val[k] * *(const vec8 *)(x + 8 * (int64_t)ir_csr_col(a, row, k));
         *(vec8 *)(y + 8 * r) = s;
     }
 }
@@ -58,10 +59,11 @@ enum { SLICE = 512 };               // rows of a matrix, or points, that a threa
 
 static void csr_single(double *y, const struct ir_csr *a, const double *x)
 {
-#pragma omp parallel for schedule(dynamic, SLICE) if (a->ptr[a->rows] > 1 << 17)
+#pragma omp parallel for schedule(dynamic, SLICE) if (ir_csr_stored(a) > 1 << 17)
     for (int64_t r = 0; r < a->rows; r++) {
         double s = 0;
-        for (int64_t k = a->ptr[r]; k < a->ptr[r + 1]; k++) s += a->val[k] * x[a->col[k]];
+        struct ir_row row = ir_csr_row(a, r);
+        for (int64_t k = row.lo; k < row.hi; k++) s += a->val[k] * x[ir_csr_col(a, row, k)];
         y[r] += s;
     }
 }
@@ -77,12 +79,12 @@ void interp_csr(double *y, const struct ir_csr *a, const double *x, int64_t rows
     for (int64_t from = 0; from < rows; from += 8) {
         int64_t n = rows - from < 8 ? rows - from : 8;
         if (n < 8) memset(side, 0, 8 * sizeof *side * (size_t)a->cols);
-#pragma omp parallel for schedule(static) if (a->ptr[a->rows] > 1 << 15)
+#pragma omp parallel for schedule(static) if (ir_csr_stored(a) > 1 << 15)
         for (int64_t e = 0; e < a->cols; e++)
             for (int64_t s = 0; s < n; s++) side[8 * e + s] = x[(from + s) * a->cols + e];
-#pragma omp parallel for schedule(dynamic) if (a->ptr[a->rows] > 1 << 15)
+#pragma omp parallel for schedule(dynamic) if (ir_csr_stored(a) > 1 << 15)
         for (int64_t r = 0; r < a->rows; r += SLICE) spmm(sum, a, side, r, r + SLICE < a->rows ? r + SLICE : a->rows);
-#pragma omp parallel for schedule(static) if (a->ptr[a->rows] > 1 << 15)
+#pragma omp parallel for schedule(static) if (ir_csr_stored(a) > 1 << 15)
         for (int64_t s = 0; s < n; s++)
             for (int64_t r = 0; r < a->rows; r++) y[(from + s) * a->rows + r] += sum[8 * r + s];
     }

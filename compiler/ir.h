@@ -42,7 +42,7 @@ struct ir_type ir_type_vec(uint32_t count, uint32_t n);
 struct ir_type ir_type_ct(uint32_t count, uint32_t n, int32_t level, double scale, uint32_t degree);
 
 /* Named constant data of a module, dense, row-major. A sparse matrix @m is four constants: "m.ptr" (i64, rows+1), "m.col" (i32, nnz,
- * ascending in a row), "m.val" (f64, nnz) and "m.dim" (i64: rows, columns). */
+ * ascending in a row), "m.val" (f64, nnz) and "m.dim" (i64: rows, columns); or six, see struct ir_csr. */
 enum ir_dtype { IR_F64, IR_F32, IR_I64, IR_I32 };
 struct ir_const {
     const char *name;
@@ -55,12 +55,38 @@ struct ir_const {
 };
 int64_t ir_const_numel(const struct ir_const *);
 
-struct ir_csr {                         // borrowed view of a sparse matrix
+/* Borrowed view of a sparse matrix. Rows may share their entries, as those of a convolution do: line[r] names the line of entries of row
+ * r, and entry k of it lies in column block + (at + shift[r]) mod size, where col[k] = block + at and blocks have size mask + 1. Without
+ * sharing (line NULL) row r is line r as it stands. As constants: "m.dim" (rows, columns, block size), "m.ptr" (i64, lines+1), "m.col",
+ * "m.val", "m.line" and "m.shift" (i32, rows). */
+struct ir_csr {
     int64_t rows, cols;
     int64_t *ptr;
     int32_t *col;
     double *val;
+    int64_t lines;                      // when shared
+    int32_t *line, *shift;
+    int32_t mask;                       // INT32_MAX: one block
 };
+struct ir_row {                         // entries lo..hi-1
+    int64_t lo, hi;
+    int32_t shift;
+};
+static inline struct ir_row ir_csr_row(const struct ir_csr *m, int64_t r)
+{
+    if (!m->line) return (struct ir_row){m->ptr[r], m->ptr[r + 1], 0};
+    return (struct ir_row){m->ptr[m->line[r]], m->ptr[m->line[r] + 1], m->shift[r]};
+}
+static inline int32_t ir_csr_col(const struct ir_csr *m, struct ir_row row, int64_t k)
+{
+    uint32_t c = (uint32_t)m->col[k], mask = (uint32_t)m->mask;
+    return (int32_t)((c & ~mask) | ((c + (uint32_t)row.shift) & mask));
+}
+static inline int64_t ir_csr_stored(const struct ir_csr *m)     // entries in memory
+{
+    return m->ptr[m->line ? m->lines : m->rows];
+}
+int64_t ir_csr_nnz(const struct ir_csr *);                      // entries of the matrix
 
 /* Attributes: sorted by key when printed. Floats print in hex, strings quoted, symbols as @name, lists in brackets. */
 enum ir_attr_kind { IR_INT, IR_FLOAT, IR_STRING, IR_SYMBOL, IR_INTS, IR_FLOATS };

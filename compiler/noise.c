@@ -126,7 +126,7 @@ static double weights_error(const struct ir_inst *i, const struct ir_csr *a, con
     double weight = ir_get_float(i->attrs, "weight_error", -1);
     for (int64_t k = 0; k < numel; k++) square += x[k] * x[k];
     if (weight < 0) {
-        for (int64_t k = 0; k < a->ptr[a->rows]; k++) largest = fmax(largest, fabs(a->val[k]));
+        for (int64_t k = 0; k < ir_csr_stored(a); k++) largest = fmax(largest, fabs(a->val[k]));
         weight = largest * 0x1p-20 / M_SQRT2;
     }
     return weight * weight * terms * square / (double)numel;
@@ -144,7 +144,8 @@ static void linear_error(double *var, const struct ir_module *m, const struct ir
     if (!turns) rotated = 0;
     for (int64_t r = 0; r < a.rows; r++) {
         double square = 0;
-        for (int64_t k = a.ptr[r]; k < a.ptr[r + 1]; k++) square += a.val[k] * a.val[k];
+        struct ir_row row = ir_csr_row(&a, r);
+        for (int64_t k = row.lo; k < row.hi; k++) square += a.val[k] * a.val[k];
         var[r] += rotated * square + weights;
     }
     double *before = malloc((size_t)n * sizeof *before);

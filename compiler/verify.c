@@ -144,31 +144,59 @@ static const char *check_type(const struct ir_module *m, const struct ir_type *t
     return NULL;
 }
 
+// The lines of a matrix: `lines` ranges of nnz ascending columns.
+static const char *check_lines(const struct ir_module *m, const char *name, const struct ir_csr *a, int64_t lines, int64_t nnz)
+{
+    if (a->ptr[0] != 0 || a->ptr[lines] != nnz) return arena_printf(m->arena, "sparse matrix '%s' has parts of unequal lengths", name);
+    for (int64_t r = 0; r < lines; r++) {
+        if (a->ptr[r + 1] < a->ptr[r] || a->ptr[r + 1] > nnz)
+            return arena_printf(m->arena, "sparse matrix '%s': bad row %lld", name, (long long)r);
+        for (int64_t k = a->ptr[r]; k < a->ptr[r + 1]; k++)
+            if (a->col[k] < 0 || a->col[k] >= a->cols || (k > a->ptr[r] && a->col[k] <= a->col[k - 1]))
+                return arena_printf(m->arena, "sparse matrix '%s': bad column in row %lld", name, (long long)r);
+    }
+    return NULL;
+}
+
+// Shared rows: known lines, and columns that stay inside.
+static const char *check_shared(const struct ir_module *m, const char *name, const struct ir_csr *a)
+{
+    int64_t size = (int64_t)a->mask + 1;
+    bool whole = a->mask == INT32_MAX;
+    if (size < 1 || size & (size - 1) || (!whole && a->cols % size)) return arena_printf(m->arena, "sparse matrix '%s': bad block size", name);
+    for (int64_t r = 0; r < a->rows; r++) {
+        if (a->line[r] < 0 || a->line[r] >= a->lines || a->shift[r] < 0 || a->shift[r] > a->mask)
+            return arena_printf(m->arena, "sparse matrix '%s': bad line of row %lld", name, (long long)r);
+        int64_t lo = a->ptr[a->line[r]], hi = a->ptr[a->line[r] + 1];
+        if (whole && hi > lo && (int64_t)a->col[hi - 1] + a->shift[r] >= a->cols)
+            return arena_printf(m->arena, "sparse matrix '%s': bad column in row %lld", name, (long long)r);
+    }
+    return NULL;
+}
+
 const char *verify_csr(const struct ir_module *m, const char *name, int64_t rows, int64_t cols)
 {
-    static const char *const suffix[] = {"dim", "ptr", "col", "val"};
-    static const enum ir_dtype dtype[] = {IR_I64, IR_I64, IR_I32, IR_F64};
-    const struct ir_const *part[4];
-    for (int k = 0; k < 4; k++) {
+    static const char *const suffix[] = {"dim", "ptr", "col", "val", "line", "shift"};
+    static const enum ir_dtype dtype[] = {IR_I64, IR_I64, IR_I32, IR_F64, IR_I32, IR_I32};
+    const struct ir_const *part[6] = {NULL};
+    bool shared = false;
+    for (int k = 0; k < (shared ? 6 : 4); k++) {
         const char *full = arena_printf(m->arena, "%s.%s", name, suffix[k]);
         part[k] = ir_const_find(m, full);
         if (!part[k] || part[k]->rank != 1 || part[k]->dtype != dtype[k])
             return arena_printf(m->arena, "sparse matrix '%s' lacks a proper part '%s'", name, full);
+        shared = part[0]->dim[0] == 3;
     }
-    const int64_t *dim = part[0]->data, *ptr = part[1]->data;
-    const int32_t *col = part[2]->data;
-    if (part[0]->dim[0] != 2 || dim[0] != rows || dim[1] != cols)
+    const int64_t *dim = part[0]->data;
+    if ((part[0]->dim[0] != 2 && !shared) || dim[0] != rows || dim[1] != cols)
         return arena_printf(m->arena, "sparse matrix '%s' is not %lld x %lld", name, (long long)rows, (long long)cols);
-    int64_t nnz = part[2]->dim[0];
-    if (part[1]->dim[0] != rows + 1 || part[3]->dim[0] != nnz || ptr[0] != 0 || ptr[rows] != nnz)
-        return arena_printf(m->arena, "sparse matrix '%s' has parts of unequal lengths", name);
-    for (int64_t r = 0; r < rows; r++) {
-        if (ptr[r + 1] < ptr[r] || ptr[r + 1] > nnz) return arena_printf(m->arena, "sparse matrix '%s': bad row %lld", name, (long long)r);
-        for (int64_t k = ptr[r]; k < ptr[r + 1]; k++)
-            if (col[k] < 0 || col[k] >= cols || (k > ptr[r] && col[k] <= col[k - 1]))
-                return arena_printf(m->arena, "sparse matrix '%s': bad column in row %lld", name, (long long)r);
-    }
-    return NULL;
+    if (shared && (dim[2] < 1 || dim[2] > INT64_C(1) << 31)) return arena_printf(m->arena, "sparse matrix '%s': bad block size", name);
+    int64_t nnz = part[2]->dim[0], lines = part[1]->dim[0] - 1;
+    bool fits = shared ? lines >= 0 && part[4]->dim[0] == rows && part[5]->dim[0] == rows : lines == rows;
+    if (!fits || part[3]->dim[0] != nnz) return arena_printf(m->arena, "sparse matrix '%s' has parts of unequal lengths", name);
+    struct ir_csr a = ir_csr_find(m, name);
+    const char *wrong = check_lines(m, name, &a, lines, nnz);
+    return wrong || !shared ? wrong : check_shared(m, name, &a);
 }
 
 static const char *check(const struct ir_module *m, const struct ir_inst *i)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules of the vec and ckks dialects: equal bundles, levels, scales and degrees; what each operation does to them.
+#include "linmap.h"
 #include "verify.h"
 #include <math.h>
 #include <string.h>
@@ -19,19 +20,17 @@ static double prime(const struct ir_module *m, int32_t level)
 // Is every diagonal that the matrix uses the sum of a baby and a giant step?
 static const char *plan(const struct ir_module *m, const struct ir_inst *i)
 {
-    enum { USED = 1, COVERED = 2 };
     const struct ir_attr *baby = ir_attr_find(i->attrs, "baby"), *giant = ir_attr_find(i->attrs, "giant");
     struct ir_csr a = ir_csr_find(m, ir_get_string(i->attrs, "mat", ""));
     int64_t n = i->type.n, mask = n - 1;
-    uint8_t diagonal[1 << 16] = {0};
+    uint8_t covered[1 << 16] = {0}, used[1 << 16];
     if (baby->ints.n > 1 << 13 || giant->ints.n > 1 << 13) return "more than 8192 baby or giant steps";
     for (size_t g = 0; g < giant->ints.n; g++)
         for (size_t b = 0; b < baby->ints.n; b++)
-            diagonal[((giant->ints.v[g] & mask) + (baby->ints.v[b] & mask)) & mask] = COVERED;
-    for (int64_t r = 0; r < a.rows; r++)
-        for (int64_t k = a.ptr[r]; k < a.ptr[r + 1]; k++) diagonal[(a.col[k] - r) & mask] |= USED;
+            covered[((giant->ints.v[g] & mask) + (baby->ints.v[b] & mask)) & mask] = 1;
+    linmap_union(used, &a, i->type.n);
     for (int64_t d = 0; d < n; d++)
-        if (diagonal[d] == USED) return arena_printf(m->arena, "diagonal %lld is not a baby plus a giant step", (long long)d);
+        if (used[d] && !covered[d]) return arena_printf(m->arena, "diagonal %lld is not a baby plus a giant step", (long long)d);
     return NULL;
 }
 

@@ -106,7 +106,7 @@ static void normalise_poly(struct state *s, struct ir_inst *i)
     if (half == 1 && mid == 0) return;
     int64_t n = ir_type_numel(&i->type);
     struct affine f = {.mat = sparse_identity(s->a, n)};
-    for (int64_t k = 0; k < n; k++) f.mat.val[k] = 1 / half;
+    for (int64_t k = 0; k < ir_csr_stored(&f.mat); k++) f.mat.val[k] = 1 / half;
     if (mid != 0) {
         f.bias = ARENA_ARRAY(s->a, double, n);
         for (int64_t k = 0; k < n; k++) f.bias[k] = -mid / half;
@@ -298,7 +298,7 @@ static double gain(struct state *s, struct ir_inst *v)
     uint64_t pair = (uint64_t)s->version[u->id] << 32 | s->version[v->id];
     if (s->refused[v->id] == pair) return -1;
     double parts = price(s, v) + (alone ? price(s, u) : 0) + LEVEL_PRICE;
-    int64_t limit = 4 * (sparse_nnz(a) + sparse_nnz(b)) + 65536;
+    int64_t limit = 4 * (ir_csr_nnz(a) + ir_csr_nnz(b)) + 65536;
     double g = -1;
     if (sparse_mul_nnz(s->a, b, a, limit) >= 0) {
         struct ir_csr c = sparse_mul(s->a, b, a);

@@ -10,7 +10,6 @@
 // source: [HS14] baby-step giant-step; structured splits and sharing are this compiler's.
 #include "bsgs.h"
 
-#include "linmap.h"
 #include "pass.h"
 
 #include "../compiler/diag.h"
@@ -25,7 +24,7 @@ enum { MAX_MODULI = 320, MAX_STRIDES = 20, SAMPLE = 48 };
 
 struct search {
     struct arena *a;
-    const struct bsgs_sets *sets;
+    const struct linmap_sets *sets;
     const struct bsgs_weights *w;
     uint32_t modulus, n;            // n diagonals in the union
     uint32_t *x;                    // offsets from the origin, ascending
@@ -202,7 +201,7 @@ uint32_t bsgs_find(const struct bsgs_plan *p, uint32_t d)
 }
 
 /* Exact price: per input the baby steps it uses, per output its giant steps, all products, distinct keys. */
-static double price(struct arena *a, const struct bsgs_plan *p, const struct bsgs_sets *s, const struct bsgs_weights *w)
+static double price(struct arena *a, const struct bsgs_plan *p, const struct linmap_sets *s, const struct bsgs_weights *w)
 {
     uint8_t *b = ARENA_ARRAY(a, uint8_t, s->nin * p->nbaby + 1), *g = ARENA_ARRAY(a, uint8_t, s->nout * p->ngiant + 1);
     for (uint32_t o = 0; o < s->nout; o++)
@@ -239,7 +238,7 @@ static void no_diagonals(struct arena *a, struct bsgs_plan *out)
     out->union_d = ARENA_ARRAY(a, uint32_t, 1);
 }
 
-void bsgs_plan(struct arena *a, struct bsgs_plan *out, const struct bsgs_sets *sets, const struct bsgs_weights *w)
+void bsgs_plan(struct arena *a, struct bsgs_plan *out, const struct linmap_sets *sets, const struct bsgs_weights *w)
 {
     no_diagonals(a, out);
     if (sets->ptr[sets->nin * sets->nout] == 0) return;
@@ -276,7 +275,7 @@ void bsgs_plan(struct arena *a, struct bsgs_plan *out, const struct bsgs_sets *s
     out->cost = price(a, out, sets, w);
 }
 
-bool bsgs_plan_given(struct arena *a, struct bsgs_plan *out, const struct bsgs_sets *sets, const struct bsgs_weights *w,
+bool bsgs_plan_given(struct arena *a, struct bsgs_plan *out, const struct linmap_sets *sets, const struct bsgs_weights *w,
                      const int64_t *baby, uint32_t nbaby, const int64_t *giant, uint32_t ngiant)
 {
     no_diagonals(a, out);
@@ -311,7 +310,7 @@ bool bsgs_plan_given(struct arena *a, struct bsgs_plan *out, const struct bsgs_s
 static void plan_one(struct pass_ctx *ctx, struct ir_module *m, struct ir_inst *i)
 {
     struct ir_csr mat = ir_csr_find(m, ir_get_string(i->attrs, "mat", ""));
-    struct bsgs_sets sets;
+    struct linmap_sets sets;
     linmap_diagonals(ctx->scratch, &sets, &mat, i->type.n);
     struct bsgs_plan best, given;
     bsgs_plan(ctx->scratch, &best, &sets, &bsgs_weights_default);

@@ -3,7 +3,7 @@
 #ifndef TACET_PASSES_BSGS_H
 #define TACET_PASSES_BSGS_H
 
-#include "../compiler/ir.h"
+#include "../compiler/linmap.h"
 
 /* Prices in rotations. A baby step shares its decomposition with the other baby steps of its ciphertext (hoisting). */
 struct bsgs_weights {
@@ -14,13 +14,6 @@ struct bsgs_weights {
 };
 extern const struct bsgs_weights bsgs_weights_default;
 
-/* Diagonals of a matrix of nout x nin blocks, modulo `modulus`: those of block (o, i) are d[ptr[o*nin+i]] up to
- * d[ptr[o*nin+i+1]], ascending, each below the modulus. */
-struct bsgs_sets {
-    uint32_t modulus, nin, nout;
-    const uint32_t *ptr, *d;
-};
-
 /* Every diagonal of every block is baby + giant modulo the modulus. Amounts are signed, smallest in magnitude. */
 struct bsgs_plan {
     uint32_t nbaby, ngiant;
@@ -30,10 +23,10 @@ struct bsgs_plan {
     uint32_t *union_d;          // ascending
     uint32_t *of_baby, *of_giant;   // per distinct diagonal: its pair
 };
-void bsgs_plan(struct arena *, struct bsgs_plan *out, const struct bsgs_sets *, const struct bsgs_weights *);
+void bsgs_plan(struct arena *, struct bsgs_plan *out, const struct linmap_sets *, const struct bsgs_weights *);
 
 /* A plan of given steps; false if they do not reach every diagonal. */
-bool bsgs_plan_given(struct arena *, struct bsgs_plan *out, const struct bsgs_sets *, const struct bsgs_weights *,
+bool bsgs_plan_given(struct arena *, struct bsgs_plan *out, const struct linmap_sets *, const struct bsgs_weights *,
                      const int64_t *baby, uint32_t nbaby, const int64_t *giant, uint32_t ngiant);
 
 /* Index of a diagonal in union_d; absent is an ICE. */

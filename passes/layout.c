@@ -123,9 +123,10 @@ static void make_edges(struct state *s, uint32_t count)
         struct ledge *e = &s->p.edges[s->p.nedges++];
         e->from = class_of(s, i->args[0]);
         e->to = class_of(s, i);
-        e->mat = ir_csr_find(s->m, ir_get_string(i->attrs, "mat", ""));
-        e->nnz = sparse_nnz(&e->mat);
-        e->pattern = sparse_pattern_hash(&e->mat);
+        struct ir_csr mat = ir_csr_find(s->m, ir_get_string(i->attrs, "mat", ""));
+        e->rows = map_rows(s->a, &mat, s->p.classes[e->from].rank, s->p.classes[e->from].dim);
+        e->nnz = ir_csr_nnz(&mat);
+        e->pattern = sparse_pattern_hash(&mat);
         const struct ir_attr *st = ir_attr_find(i->attrs, "strides");
         e->nstrides = st ? (uint32_t)st->ints.n : 0;
         for (uint32_t k = 0; k < e->nstrides; k++) e->stride[k] = st->ints.v[k];
@@ -220,8 +221,8 @@ static struct ir_inst *emit_linear(struct state *s, struct ir_inst *i, struct ir
     const struct place *in = s->p.classes[e->from].place, *to = s->p.classes[e->to].place;
     struct arena *tmp = arena_new();
     struct map_plan plan;
-    map_plan(tmp, &plan, &e->mat, in, to, INFINITY);
-    struct ir_csr m = map_matrix(tmp, &plan, &e->mat, in, to);
+    map_plan(tmp, &plan, &e->rows, in, to, INFINITY);
+    struct ir_csr m = map_matrix(tmp, &plan, &e->rows, in, to);
     struct ir_inst *y = emit(s, i, IR_VEC_linear, 1, &x);
     ir_set_symbol(s->m, &y->attrs, "mat", ir_csr_add(s->m, ir_get_string(i->attrs, "mat", "m"), &m));
     ir_set_ints(s->m, &y->attrs, "baby", plan.plan.baby, plan.plan.nbaby);

@@ -5,12 +5,16 @@
 // modulo the smaller period. The planner works modulo that number; each diagonal is then the sum of its baby and giant step, and the
 // entry's slots follow. With skewed copies of the input, a folded map reads, of all copies, the one whose diagonal lies nearest to
 // zero: k copies divide the number of diagonals by k.
+//
+// Rows of a convolution are few rows moved about. Where the place of the columns is uniform, a moved row has the diagonals of the row that
+// it is like, in the same blocks unless one of its columns crossed into another ciphertext: `struct walk` tells, and skips it.
 // source: [HS14] folding; skewed copies are this compiler's.
 #include "layout_map.h"
 
 #include "../compiler/diag.h"
 #include "sparse.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct place *place_new(struct arena *a, const struct layout *l, const struct geometry *g, uint32_t id)
@@ -21,6 +25,13 @@ struct place *place_new(struct arena *a, const struct layout *l, const struct ge
     p->count = layout_count(l);
     p->numel = layout_numel(l);
     p->id = id;
+    uint32_t digits[IR_MAX_RANK] = {0};
+    for (uint32_t d = 0; d < l->ndigits; d++) {
+        digits[l->digit[d].axis]++;
+        if (l->digit[d].axis) p->reach += (l->digit[d].extent - 1) * l->digit[d].stride;
+    }
+    p->uniform = true;
+    for (uint32_t d = 1; d < l->rank; d++) p->uniform &= digits[d] <= 1;
     p->slot = ARENA_ARRAY(a, int32_t, p->numel);
     uint8_t *taken = ARENA_ARRAY(a, uint8_t, (size_t)p->count * l->n);
     for (int64_t e = 0; e < p->numel; e++) {
@@ -82,19 +93,149 @@ static uint32_t direct_diagonal(const struct layout *in, uint32_t c, uint32_t s)
     return (copy_slot(in, c, s / in->period) - s) & (in->n - 1);
 }
 
-/* Marks the diagonals of each block; gives up, returning false, beyond `most` of them. */
-static bool mark_direct(uint8_t *used, uint32_t modulus, int64_t most, const struct ir_csr *m, const struct place *in,
-                        const struct place *to)
+struct map_rows map_rows(struct arena *a, const struct ir_csr *m, uint32_t rank, const int64_t *dim)
 {
+    int32_t *like = ARENA_ARRAY(a, int32_t, m->rows + 1), *first = ARENA_ARRAY(a, int32_t, m->lines + 1);     // first: row + 1, by line
+    struct box {
+        int64_t at[IR_MAX_RANK], lo[IR_MAX_RANK], hi[IR_MAX_RANK];  // of the first entry; least and largest, by axis
+    } *box = ARENA_ARRAY(a, struct box, m->lines + 1);
+    int64_t stride[IR_MAX_RANK], s = 1;
+    for (uint32_t d = rank; d-- > 0; s *= dim[d]) stride[d] = s;
+    for (int64_t r = 0; r < m->rows; r++) {
+        like[r] = (int32_t)r;
+        struct ir_row row = ir_csr_row(m, r);
+        if (!m->line || row.lo == row.hi) continue;
+        struct box *b = &box[m->line[r]];
+        int32_t *f = &first[m->line[r]];
+        if (!*f) {
+            *f = (int32_t)r + 1;
+            for (uint32_t d = 0; d < rank; d++) {
+                b->lo[d] = b->hi[d] = b->at[d] = ir_csr_col(m, row, row.lo) / stride[d] % dim[d];
+                for (int64_t e = row.lo; e < row.hi; e++) {
+                    int64_t x = ir_csr_col(m, row, e) / stride[d] % dim[d];
+                    b->lo[d] = x < b->lo[d] ? x : b->lo[d];
+                    b->hi[d] = x > b->hi[d] ? x : b->hi[d];
+                }
+            }
+            continue;
+        }
+        bool moved = true;
+        for (uint32_t d = 0; d < rank && moved; d++) {
+            int64_t by = ir_csr_col(m, row, row.lo) / stride[d] % dim[d] - b->at[d];
+            moved = b->lo[d] + by >= 0 && b->hi[d] + by < dim[d] && (d > 0 || by == 0 || b->lo[0] == b->hi[0]);
+        }
+        if (moved) like[r] = *f - 1;
+    }
+    return (struct map_rows){*m, like};
+}
+
+/* Rows of one map between two places, copy by copy. */
+struct walk {
+    struct arena *a;
+    const struct map_rows *m;
+    const struct place *in, *to;
+    uint32_t modulus, copies;   // diagonals are compared modulo `modulus`
+    bool skip;                  // moved rows can be told
+    struct edge {               // by row that others are like
+        uint32_t n, *at;        // distances at which one of its columns crosses into another ciphertext, modulo n, ascending
+        bool known;
+    } *edge;
+    struct seen {
+        uint64_t key;
+        int64_t row;            // caller's own
+    } *seen;                    // by (row that others are like, copy)
+};
+
+static void walk_begin(struct walk *w, struct arena *a, const struct map_rows *m, const struct place *in, const struct place *to,
+                       uint32_t modulus, uint32_t copies, bool skip)
+{
+    *w = (struct walk){.a = a, .m = m, .in = in, .to = to, .modulus = modulus, .copies = copies, .skip = skip && in->uniform};
+    if (!w->skip) return;
+    w->seen = ARENA_ARRAY(a, struct seen, m->mat.rows * copies + 1);
+    if (in->count > 1) w->edge = ARENA_ARRAY(a, struct edge, m->mat.rows + 1);
+}
+
+static int u32_cmp(const void *p, const void *q)
+{
+    uint32_t a = *(const uint32_t *)p, b = *(const uint32_t *)q;
+    return a < b ? -1 : a > b;
+}
+
+/* Crossings of row r that a move within a channel can meet; all of them if the row lies in one channel, since that may be left. */
+static void find_edges(struct walk *w, struct edge *e, int64_t r, bool all)
+{
+    struct ir_row row = ir_csr_row(&w->m->mat, r);
+    uint32_t n = w->in->l.n;
+    e->known = true;
+    for (int fill = 0; fill < 2; fill++) {
+        e->n = 0;
+        for (int64_t k = row.lo; k < row.hi; k++) {
+            uint32_t left = n - ((uint32_t)w->in->slot[ir_csr_col(&w->m->mat, row, k)] & (n - 1));
+            if (!all && left > w->in->reach && left < n - w->in->reach) continue;
+            if (fill) e->at[e->n] = left;
+            e->n++;
+        }
+        if (!fill) e->at = ARENA_ARRAY(w->a, uint32_t, e->n + 1);
+    }
+    qsort(e->at, e->n, sizeof *e->at, u32_cmp);
+}
+
+/* How often a move by `by` slots takes columns of row r across: equal for equal blocks of all of them. */
+static uint64_t crossings(struct walk *w, int64_t r, int64_t by)
+{
+    struct edge *e = &w->edge[r];
+    uint32_t n = w->in->l.n, part = (uint32_t)by & (n - 1), lo = 0;
+    if (!e->known) {
+        struct ir_row row = ir_csr_row(&w->m->mat, r);
+        int64_t plane = w->in->numel / w->in->l.dim[0];
+        int32_t first = ir_csr_col(&w->m->mat, row, row.lo), last = ir_csr_col(&w->m->mat, row, row.hi - 1);
+        find_edges(w, e, r, first / plane == last / plane);
+    }
+    for (uint32_t hi = e->n; lo < hi;) {
+        uint32_t mid = (lo + hi) / 2;
+        if (e->at[mid] <= part) lo = mid + 1;
+        else hi = mid;
+    }
+    return (uint64_t)(by - part) / n << 20 ^ lo;
+}
+
+/* Copy k of row r, at slot s of its vector: was a row with the same diagonals in the same blocks met before? Then *seen is its. */
+static bool walk_met(struct walk *w, int64_t r, uint32_t k, uint32_t s, struct seen **seen)
+{
+    if (!w->skip) return false;
+    const struct ir_csr *m = &w->m->mat;
+    int64_t like = w->m->like[r];
+    struct ir_row row = ir_csr_row(m, r), base = ir_csr_row(m, like);
+    if (row.lo == row.hi) return false;
+    int64_t by = like == r ? 0 : w->in->slot[ir_csr_col(m, row, row.lo)] - (int64_t)w->in->slot[ir_csr_col(m, base, base.lo)];
+    uint64_t key = 1 + ((s - (uint64_t)by) & (w->modulus - 1)), block = (uint64_t)w->to->slot[r] / w->to->l.n;
+    key |= block << 17;
+    if (w->in->count > 1) key ^= crossings(w, like, by) << 34;
+    *seen = &w->seen[like * w->copies + k];
+    if ((*seen)->key == key) return true;
+    (*seen)->key = key;
+    return false;
+}
+
+/* Marks the diagonals of each block; gives up, returning false, beyond `most` of them. */
+static bool mark_direct(struct arena *a, uint8_t *used, uint32_t modulus, int64_t most, const struct map_rows *rows,
+                        const struct place *in, const struct place *to)
+{
+    const struct ir_csr *m = &rows->mat;
     uint32_t n = in->l.n, mask = n - 1, copies = row_copies(&in->l, &to->l);
     int64_t count = 0;
+    struct walk w;
+    struct seen *seen;
+    walk_begin(&w, a, rows, in, to, modulus, copies, in->l.skew == 0);
     for (int64_t r = 0; r < m->rows; r++) {
         uint32_t so = (uint32_t)to->slot[r];
+        struct ir_row row = ir_csr_row(m, r);
         for (uint32_t k = 0; k < copies; k++) {
             uint32_t s = copy_slot(&to->l, so & mask, k);
+            if (walk_met(&w, r, k, s, &seen)) continue;
             uint8_t *block = used + (size_t)(so / n) * in->count * modulus;
-            for (int64_t e = m->ptr[r]; e < m->ptr[r + 1]; e++) {
-                uint32_t sc = (uint32_t)in->slot[m->col[e]];
+            for (int64_t e = row.lo; e < row.hi; e++) {
+                uint32_t sc = (uint32_t)in->slot[ir_csr_col(m, row, e)];
                 uint8_t *u = &block[(size_t)(sc / n) * modulus + direct_diagonal(&in->l, sc & mask, s)];
                 count += !*u;
                 *u = 1;
@@ -105,16 +246,22 @@ static bool mark_direct(uint8_t *used, uint32_t modulus, int64_t most, const str
     return true;
 }
 
-static bool mark_fold(struct arena *a, uint8_t *used, uint32_t modulus, int64_t most, const struct ir_csr *m,
+static bool mark_fold(struct arena *a, uint8_t *used, uint32_t modulus, int64_t most, const struct map_rows *rows,
                       const struct place *in, const struct place *to)
 {
+    const struct ir_csr *m = &rows->mat;
     uint32_t n = in->l.n, mask = modulus - 1;
     const uint32_t *diagonal = nearest_copies(a, &in->l, modulus).diagonal;
     int64_t count = 0;
+    struct walk w;
+    struct seen *seen;
+    walk_begin(&w, a, rows, in, to, modulus, 1, true);
     for (int64_t r = 0; r < m->rows; r++) {
         uint32_t s = (uint32_t)to->slot[r];
-        for (int64_t e = m->ptr[r]; e < m->ptr[r + 1]; e++) {
-            uint32_t sc = (uint32_t)in->slot[m->col[e]];
+        struct ir_row row = ir_csr_row(m, r);
+        if (walk_met(&w, r, 0, s, &seen)) continue;
+        for (int64_t e = row.lo; e < row.hi; e++) {
+            uint32_t sc = (uint32_t)in->slot[ir_csr_col(m, row, e)];
             uint8_t *u = &used[(size_t)(sc / n) * modulus + diagonal[(sc - s) & mask]];
             count += !*u;
             *u = 1;
@@ -132,7 +279,7 @@ static double least_price(double total, const struct place *in, const struct pla
     return 2 * sqrt(b * g * total / (in->count * to->count)) - b - g + w->product * total;
 }
 
-static void sets_of(struct arena *a, struct bsgs_sets *out, const uint8_t *used, uint32_t modulus, uint32_t nin, uint32_t nout)
+static void sets_of(struct arena *a, struct linmap_sets *out, const uint8_t *used, uint32_t modulus, uint32_t nin, uint32_t nout)
 {
     uint32_t blocks = nin * nout, total = 0, at = 0;
     for (size_t k = 0; k < (size_t)blocks * modulus; k++) total += used[k];
@@ -142,10 +289,10 @@ static void sets_of(struct arena *a, struct bsgs_sets *out, const uint8_t *used,
             if (used[(size_t)b * modulus + k]) d[at++] = k;
         ptr[b + 1] = at;
     }
-    *out = (struct bsgs_sets){modulus, nin, nout, ptr, d};
+    *out = (struct linmap_sets){modulus, nin, nout, ptr, d};
 }
 
-static void price_mode(struct arena *a, struct map_plan *out, enum map_mode mode, const struct ir_csr *m, const struct place *in,
+static void price_mode(struct arena *a, struct map_plan *out, enum map_mode mode, const struct map_rows *m, const struct place *in,
                        const struct place *to)
 {
     struct map_plan p = {.mode = mode};
@@ -159,17 +306,17 @@ static void price_mode(struct arena *a, struct map_plan *out, enum map_mode mode
     uint8_t *used = ARENA_ARRAY(a, uint8_t, (size_t)in->count * to->count * p.modulus);
     int64_t most = 1;
     while (most <= INT32_MAX && least_price((double)most, in, to) < out->cost) most *= 2;
-    bool ok = mode == MAP_DIRECT ? mark_direct(used, p.modulus, most, m, in, to)
+    bool ok = mode == MAP_DIRECT ? mark_direct(a, used, p.modulus, most, m, in, to)
                                  : mark_fold(a, used, p.modulus, most, m, in, to);
     if (!ok) return;
-    struct bsgs_sets sets;
+    struct linmap_sets sets;
     sets_of(a, &sets, used, p.modulus, in->count, to->count);
     bsgs_plan(a, &p.plan, &sets, &bsgs_weights_default);
     p.cost = p.plan.cost + bsgs_weights_default.fold * p.nfold;
     if (p.cost < out->cost) *out = p;
 }
 
-void map_plan(struct arena *a, struct map_plan *out, const struct ir_csr *m, const struct place *in, const struct place *to,
+void map_plan(struct arena *a, struct map_plan *out, const struct map_rows *m, const struct place *in, const struct place *to,
               double limit)
 {
     *out = (struct map_plan){.mode = MAP_NONE, .cost = limit};
@@ -179,18 +326,6 @@ void map_plan(struct arena *a, struct map_plan *out, const struct ir_csr *m, con
     price_mode(a, out, MAP_DIRECT, m, in, to);
     if (out->mode == MAP_NONE) out->cost = INFINITY;
 }
-
-/* An entry of the slot-space matrix. */
-struct spot {
-    int64_t row;
-    int32_t col;
-    double val;
-};
-
-struct spots {
-    struct spot *e;
-    int64_t n;
-};
 
 static uint32_t lift(const struct bsgs_plan *p, uint32_t d, uint32_t n)
 {
@@ -206,58 +341,84 @@ static uint32_t *lifts(struct arena *a, const struct map_plan *p, uint32_t n)
     return v;
 }
 
-static void direct_spots(struct spots *out, const uint32_t *lifted, const struct ir_csr *m, const struct place *in,
-                         const struct place *to)
+static struct ir_csr direct_matrix(struct arena *a, const uint32_t *lifted, const struct map_plan *p, const struct map_rows *rows,
+                                   const struct place *in, const struct place *to)
 {
+    const struct ir_csr *m = &rows->mat;
     uint32_t n = in->l.n, mask = n - 1, copies = n / to->l.period;
-    for (int64_t r = 0; r < m->rows; r++) {
-        int64_t so = to->slot[r], vector = so / n * n;
-        for (uint32_t k = 0; k < copies; k++) {
-            uint32_t s = copy_slot(&to->l, (uint32_t)so & mask, k);
-            for (int64_t e = m->ptr[r]; e < m->ptr[r + 1]; e++) {
-                uint32_t sc = (uint32_t)in->slot[m->col[e]];
-                uint32_t c = (s + lifted[direct_diagonal(&in->l, sc & mask, s)]) & mask;
-                out->e[out->n++] = (struct spot){vector + s, (int32_t)(sc / n * n + c), m->val[e]};
-            }
-        }
-    }
-}
-
-static void fold_spots(struct arena *a, struct spots *out, const uint32_t *lifted, const struct ir_csr *m,
-                       const struct place *in, const struct place *to)
-{
-    uint32_t n = in->l.n, mask = n - 1, period = in->l.skew ? n : in->l.period, modulus = to->l.period;
-    struct nearest near = nearest_copies(a, &in->l, modulus);
+    int64_t nrows = (int64_t)to->count * n;
+    struct owner {
+        int32_t row;            // + 1
+        uint32_t copy;
+    } *owner = ARENA_ARRAY(a, struct owner, nrows);
     for (int64_t r = 0; r < m->rows; r++)
-        for (int64_t e = m->ptr[r]; e < m->ptr[r + 1]; e++) {
-            uint32_t sc = (uint32_t)in->slot[m->col[e]], x = (sc - (uint32_t)to->slot[r]) & (modulus - 1);
-            uint32_t d = lifted[near.diagonal[x]], c = copy_slot(&in->l, sc & mask, near.copy[x]), s = (c - d) & (period - 1);
-            for (uint32_t at = s; at < n; at += period)
-                out->e[out->n++] = (struct spot){at, (int32_t)(sc / n * n + ((at + d) & mask)), m->val[e]};
-        }
-}
-
-struct ir_csr map_matrix(struct arena *a, const struct map_plan *p, const struct ir_csr *m, const struct place *in,
-                         const struct place *to)
-{
-    uint32_t n = in->l.n, *lifted = lifts(a, p, n);
-    int64_t rows = (int64_t)to->count * n, nnz = sparse_nnz(m);
-    int64_t each = p->mode == MAP_DIRECT ? n / to->l.period : in->l.skew ? 1 : n / in->l.period;
-    struct spots list = {ARENA_ARRAY(a, struct spot, nnz * each + 1), 0};
-    if (p->mode == MAP_DIRECT) direct_spots(&list, lifted, m, in, to);
-    else fold_spots(a, &list, lifted, m, in, to);
-
-    /* counting sort by row */
-    int64_t *start = ARENA_ARRAY(a, int64_t, rows + 1);
-    for (int64_t k = 0; k < list.n; k++) start[list.e[k].row + 1]++;
-    for (int64_t r = 0; r < rows; r++) start[r + 1] += start[r];
-    int64_t *fill = arena_copy(a, start, sizeof *start * (size_t)(rows + 1)), *order = ARENA_ARRAY(a, int64_t, list.n + 1);
-    for (int64_t k = 0; k < list.n; k++) order[fill[list.e[k].row]++] = k;
+        for (uint32_t k = 0; k < copies; k++)
+            owner[to->slot[r] / n * n + copy_slot(&to->l, (uint32_t)to->slot[r] & mask, k)] = (struct owner){(int32_t)r + 1, k};
+    struct walk w;
     struct sparse b;
-    sparse_begin(&b, a, rows, (int64_t)in->count * n, list.n);
-    for (int64_t r = 0; r < rows; r++) {
-        for (int64_t k = start[r]; k < start[r + 1]; k++) sparse_put(&b, list.e[order[k]].col, list.e[order[k]].val);
+    walk_begin(&w, a, rows, in, to, p->modulus, copies, in->l.skew == 0);
+    sparse_begin_slots(&b, a, nrows, (int64_t)in->count * n, n);
+    for (int64_t at = 0; at < nrows; at++) {
+        struct seen *seen = NULL;
+        int64_t r = owner[at].row - 1;
+        uint32_t s = (uint32_t)at & mask;
+        if (r >= 0 && walk_met(&w, r, owner[at].copy, s, &seen)) {
+            sparse_same_row(&b, seen->row, at - seen->row);
+            continue;
+        }
+        struct ir_row row = r >= 0 ? ir_csr_row(m, r) : (struct ir_row){0, 0, 0};
+        for (int64_t e = row.lo; e < row.hi; e++) {
+            uint32_t sc = (uint32_t)in->slot[ir_csr_col(m, row, e)];
+            uint32_t c = (s + lifted[direct_diagonal(&in->l, sc & mask, s)]) & mask;
+            sparse_put(&b, sc / n * n + c, m->val[e]);
+        }
+        if (seen) seen->row = at;
         sparse_end_row(&b);
     }
     return sparse_finish(&b);
+}
+
+/* Entries by the slot that takes them, in one period of the input; the rows after it repeat. */
+static struct ir_csr fold_matrix(struct arena *a, const uint32_t *lifted, const struct map_rows *rows, const struct place *in,
+                                 const struct place *to)
+{
+    const struct ir_csr *m = &rows->mat;
+    uint32_t n = in->l.n, mask = n - 1, period = in->l.skew ? n : in->l.period, modulus = to->l.period;
+    struct nearest near = nearest_copies(a, &in->l, modulus);
+    struct spot {
+        int32_t col;
+        double val;
+    } *spot = NULL;
+    int64_t *start = ARENA_ARRAY(a, int64_t, period + 1);
+    for (int fill = 0; fill < 2; fill++) {
+        for (int64_t r = 0; r < m->rows; r++) {
+            struct ir_row row = ir_csr_row(m, r);
+            for (int64_t e = row.lo; e < row.hi; e++) {
+                uint32_t sc = (uint32_t)in->slot[ir_csr_col(m, row, e)], x = (sc - (uint32_t)to->slot[r]) & (modulus - 1);
+                uint32_t d = lifted[near.diagonal[x]], c = copy_slot(&in->l, sc & mask, near.copy[x]), s = (c - d) & (period - 1);
+                if (fill) spot[start[s]++] = (struct spot){(int32_t)(sc / n * n + ((s + d) & mask)), m->val[e]};
+                else start[s + 1]++;
+            }
+        }
+        for (uint32_t s = 0; s < period && !fill; s++) start[s + 1] += start[s];
+        if (!fill) spot = ARENA_ARRAY(a, struct spot, start[period] + 1);
+    }
+    struct sparse b;
+    sparse_begin_slots(&b, a, n, (int64_t)in->count * n, n);
+    for (uint32_t s = 0; s < n; s++) {
+        if (s >= period) {
+            sparse_same_row(&b, s - period, period);
+            continue;
+        }
+        for (int64_t k = s ? start[s - 1] : 0; k < start[s]; k++) sparse_put(&b, spot[k].col, spot[k].val);
+        sparse_end_row(&b);
+    }
+    return sparse_finish(&b);
+}
+
+struct ir_csr map_matrix(struct arena *a, const struct map_plan *p, const struct map_rows *m, const struct place *in,
+                         const struct place *to)
+{
+    const uint32_t *lifted = lifts(a, p, in->l.n);
+    return p->mode == MAP_DIRECT ? direct_matrix(a, lifted, p, m, in, to) : fold_matrix(a, lifted, m, in, to);
 }

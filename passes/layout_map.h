@@ -19,6 +19,8 @@ struct place {
     struct geometry g;
     uint32_t count;             // vectors
     int64_t numel;
+    bool uniform;               // every axis but the first is one digit: moving along it moves all channels by the same slots
+    int64_t reach;              // then: slots from the first to the last position of a channel
     int32_t *slot;              // element -> global slot of its first copy
     uint32_t id;
 };
@@ -37,12 +39,22 @@ struct map_plan {
     uint32_t nfold;
     int64_t fold[16];
 };
+
+/* A matrix between tensors. like[r] is the first row of which row r is a copy moved along the axes of the columns' tensor but the first
+ * (any axis, for rows within one channel), r itself if there is none before: in a uniform place such rows have the same diagonals. */
+struct map_rows {
+    struct ir_csr mat;
+    const int32_t *like;
+};
+/* `dim`: shape of the columns' tensor. */
+struct map_rows map_rows(struct arena *, const struct ir_csr *, uint32_t rank, const int64_t *dim);
+
 /* The cheaper mode, if it is cheaper than `limit`; MAP_NONE otherwise. */
-void map_plan(struct arena *, struct map_plan *out, const struct ir_csr *, const struct place *in, const struct place *to,
+void map_plan(struct arena *, struct map_plan *out, const struct map_rows *, const struct place *in, const struct place *to,
               double limit);
 
 /* The slot-space matrix (to->count*n rows, in->count*n columns) of a planned map. */
-struct ir_csr map_matrix(struct arena *, const struct map_plan *, const struct ir_csr *, const struct place *in,
+struct ir_csr map_matrix(struct arena *, const struct map_plan *, const struct map_rows *, const struct place *in,
                          const struct place *to);
 
 /* A tensor spread over all copies of a place; others zero. */

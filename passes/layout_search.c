@@ -57,7 +57,7 @@ static double price(struct search *s, const struct ledge *e, const struct place 
         if (m->in && !same) continue;
         if (m->in && (m->cost < INFINITY || limit <= m->limit)) return m->cost;
         struct map_plan plan;
-        map_plan(s->scratch, &plan, &e->mat, in, to, limit);
+        map_plan(s->scratch, &plan, &e->rows, in, to, limit);
         arena_reset(s->scratch);
         *m = (struct memo){e->pattern, in->id + 1, to->id + 1, plan.cost, limit};
         return plan.cost;

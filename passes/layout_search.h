@@ -17,7 +17,7 @@ struct lclass {
 /* An affine map from one class to another (or the same). */
 struct ledge {
     uint32_t from, to;
-    struct ir_csr mat;
+    struct map_rows rows;
     int64_t nnz;
     uint64_t pattern;           // hash: maps of equal pattern cost the same
     uint32_t nstrides;

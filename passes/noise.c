@@ -44,11 +44,12 @@ struct noise_linear noise_linear_init(const struct ir_module *m, const struct ir
     double *square = ARENA_ARRAY(scratch, double, a.rows), *entries = ARENA_ARRAY(scratch, double, a.rows);
     struct noise_linear out = {0, 0, 0};
     for (int64_t r = 0; r < a.rows; r++) {
-        for (int64_t k = a.ptr[r]; k < a.ptr[r + 1]; k++) {
+        struct ir_row row = ir_csr_row(&a, r);
+        for (int64_t k = row.lo; k < row.hi; k++) {
             square[r] += a.val[k] * a.val[k];
             out.largest = fmax(out.largest, fabs(a.val[k]));
         }
-        entries[r] = (double)(a.ptr[r + 1] - a.ptr[r]);
+        entries[r] = (double)(row.hi - row.lo);
     }
     const int64_t *fold;
     for (size_t k = 0, folds = plan_list(&fold, i, "fold"); k < folds; k++)

@@ -4,6 +4,7 @@
 #include "util.h"
 
 #include "../compiler/diag.h"
+#include "../compiler/linmap.h"
 #include <math.h>
 #include <string.h>
 
@@ -46,18 +47,9 @@ size_t plan_list(const int64_t **out, const struct ir_inst *i, const char *key)
 int64_t plan_terms(const struct ir_module *m, const struct ir_inst *i, struct arena *scratch)
 {
     struct ir_csr a = ir_csr_find(m, ir_get_string(i->attrs, "mat", NULL));
-    int64_t n = i->type.n, nin = i->args[0]->type.count, terms = 0;
-    bool *seen = ARENA_ARRAY(scratch, bool, nin * n);
-    for (int64_t out = 0; out * n < a.rows; out++) {
-        memset(seen, 0, (size_t)(nin * n));
-        for (int64_t r = out * n; r < a.rows && r < (out + 1) * n; r++)
-            for (int64_t k = a.ptr[r]; k < a.ptr[r + 1]; k++) {
-                int64_t in = a.col[k] / n, diagonal = ((a.col[k] % n - r % n) % n + n) % n;
-                terms += !seen[in * n + diagonal];
-                seen[in * n + diagonal] = true;
-            }
-    }
-    return terms;
+    struct linmap_sets sets;
+    linmap_diagonals(scratch, &sets, &a, i->type.n);
+    return sets.ptr[sets.nin * sets.nout];
 }
 
 static int64_t nonzero(const struct ir_inst *i, const char *key)

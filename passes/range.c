@@ -36,7 +36,7 @@ static double work(const struct ir_module *m)
         else if (c) n *= (double)ir_const_numel(c);
         if (mat) {
             struct ir_csr a = ir_csr_find(m, mat);
-            n = (double)a.ptr[a.rows];
+            n = (double)ir_csr_nnz(&a);
         }
         sum += n;
     }

@@ -6,30 +6,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-void sparse_begin(struct sparse *b, struct arena *a, int64_t rows, int64_t cols, int64_t nnz_guess)
+static void *grow(void *p, size_t bytes)
+{
+    p = realloc(p, bytes);
+    if (!p) {
+        diag_error(NULL, "out of memory (asked for %zu bytes)", bytes);
+        exit(1);
+    }
+    return p;
+}
+
+void sparse_begin_slots(struct sparse *b, struct arena *a, int64_t rows, int64_t cols, uint32_t n)
 {
     ICE_IF(cols > INT32_MAX, "a matrix of %lld columns", (long long)cols);
-    memset(b, 0, sizeof *b);
-    b->arena = a;
-    b->rows = rows;
-    b->cols = cols;
-    b->cap = nnz_guess < 16 ? 16 : nnz_guess;
-    b->ptr = ARENA_ARRAY(a, int64_t, rows + 1);
-    b->col = ARENA_ARRAY(a, int32_t, b->cap);
-    b->val = ARENA_ARRAY(a, double, b->cap);
+    *b = (struct sparse){.arena = a, .rows = rows, .cols = cols, .block = (int32_t)(n - 1)};
+    b->line = ARENA_ARRAY(a, int32_t, rows + 1);
+    b->shift = ARENA_ARRAY(a, int32_t, rows + 1);
+    b->cap = b->line_cap = 256;
+    b->table_size = 1024;
+    b->ptr = grow(NULL, sizeof *b->ptr * ((size_t)b->line_cap + 1));
+    b->ptr[0] = 0;
+    b->hash = grow(NULL, sizeof *b->hash * (size_t)b->line_cap);
+    b->col = grow(NULL, sizeof *b->col * (size_t)b->cap);
+    b->val = grow(NULL, sizeof *b->val * (size_t)b->cap);
+    b->table = grow(NULL, sizeof *b->table * b->table_size);
+    memset(b->table, 0, sizeof *b->table * b->table_size);
+}
+
+void sparse_begin(struct sparse *b, struct arena *a, int64_t rows, int64_t cols)
+{
+    sparse_begin_slots(b, a, rows, cols, UINT32_C(1) << 31);
+}
+
+static bool in_slots(const struct sparse *b)
+{
+    return b->block != INT32_MAX;
 }
 
 void sparse_put(struct sparse *b, int64_t col, double val)
 {
     if (b->fill == b->cap) {
-        int64_t cap = 2 * b->cap;
-        int32_t *c = ARENA_ARRAY(b->arena, int32_t, cap);
-        double *v = ARENA_ARRAY(b->arena, double, cap);
-        memcpy(c, b->col, sizeof *c * (size_t)b->fill);
-        memcpy(v, b->val, sizeof *v * (size_t)b->fill);
-        b->col = c;
-        b->val = v;
-        b->cap = cap;
+        b->cap *= 2;
+        b->col = grow(b->col, sizeof *b->col * (size_t)b->cap);
+        b->val = grow(b->val, sizeof *b->val * (size_t)b->cap);
     }
     b->col[b->fill] = (int32_t)col;
     b->val[b->fill++] = val;
@@ -61,9 +80,26 @@ static void sort_row(struct sparse *b, int64_t lo, int64_t n)
     if (e != small) free(e);
 }
 
-void sparse_end_row(struct sparse *b)
+/* Columns relative to the row's place, which becomes the row's shift. */
+static void take_place(struct sparse *b, int64_t lo)
 {
-    int64_t lo = b->ptr[b->row], n = b->fill - lo, out = lo;
+    uint32_t mask = (uint32_t)b->block, place = (uint32_t)b->row & mask;
+    if (!in_slots(b)) {
+        place = INT32_MAX;
+        for (int64_t i = lo; i < b->fill; i++) place = (uint32_t)b->col[i] < place ? (uint32_t)b->col[i] : place;
+        if (b->fill == lo) place = 0;
+    }
+    for (int64_t i = lo; i < b->fill; i++) {
+        uint32_t c = (uint32_t)b->col[i];
+        b->col[i] = (int32_t)((c & ~mask) | ((c - place) & mask));
+    }
+    b->shift[b->row] = (int32_t)place;
+}
+
+/* Sorts, sums duplicates, drops zeros. */
+static void tidy(struct sparse *b, int64_t lo)
+{
+    int64_t n = b->fill - lo, out = lo;
     for (int64_t i = 1; i < n; i++)
         if (b->col[lo + i] < b->col[lo + i - 1]) {
             sort_row(b, lo, n);
@@ -78,24 +114,125 @@ void sparse_end_row(struct sparse *b)
         b->val[out++] = v;
     }
     b->fill = out;
-    b->ptr[++b->row] = out;
+}
+
+static uint64_t hash_line(const int32_t *col, const double *val, int64_t n)
+{
+    uint64_t h = 0x9e3779b97f4a7c15u ^ (uint64_t)n;
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t v;
+        memcpy(&v, &val[i], sizeof v);
+        h = (h ^ v ^ (uint64_t)col[i] << 32) * 0x9fb21c651e98df25u;
+        h ^= h >> 32;
+    }
+    return h;
+}
+
+/* Place of a hash in the table: the line with these entries, or free. */
+static uint32_t *look_up(struct sparse *b, uint64_t h, int64_t lo)
+{
+    size_t n = (size_t)(b->fill - lo);
+    for (uint32_t k = (uint32_t)h & (b->table_size - 1);; k = (k + 1) & (b->table_size - 1)) {
+        if (!b->table[k]) return &b->table[k];
+        int64_t l = b->table[k] - 1, from = b->ptr[l];
+        if (b->hash[l] == h && (size_t)(b->ptr[l + 1] - from) == n && !memcmp(b->col + from, b->col + lo, n * sizeof *b->col) &&
+            !memcmp(b->val + from, b->val + lo, n * sizeof *b->val)) return &b->table[k];
+    }
+}
+
+static void rehash(struct sparse *b)
+{
+    b->table_size *= 2;
+    b->table = grow(b->table, sizeof *b->table * b->table_size);
+    memset(b->table, 0, sizeof *b->table * b->table_size);
+    for (int64_t l = 0; l < b->lines; l++) {
+        uint32_t k = (uint32_t)b->hash[l] & (b->table_size - 1);
+        while (b->table[k]) k = (k + 1) & (b->table_size - 1);
+        b->table[k] = (uint32_t)l + 1;
+    }
+}
+
+void sparse_end_row(struct sparse *b)
+{
+    int64_t lo = b->ptr[b->lines];
+    take_place(b, lo);
+    tidy(b, lo);
+    if (!in_slots(b) && b->fill > lo && b->col[lo] > 0) {      // the first column was a zero
+        b->shift[b->row] += b->col[lo];
+        for (int64_t i = b->fill - 1; i >= lo; i--) b->col[i] -= b->col[lo];
+    }
+    uint64_t h = hash_line(b->col + lo, b->val + lo, b->fill - lo);
+    uint32_t *at = look_up(b, h, lo);
+    if (*at) {
+        b->fill = lo;
+        b->line[b->row++] = (int32_t)*at - 1;
+        return;
+    }
+    if (b->lines == b->line_cap) {
+        b->line_cap *= 2;
+        b->ptr = grow(b->ptr, sizeof *b->ptr * ((size_t)b->line_cap + 1));
+        b->hash = grow(b->hash, sizeof *b->hash * (size_t)b->line_cap);
+    }
+    b->hash[b->lines] = h;
+    b->ptr[b->lines + 1] = b->fill;
+    b->line[b->row++] = (int32_t)b->lines;
+    *at = (uint32_t)++b->lines;
+    if (b->lines > b->table_size / 2) rehash(b);
+}
+
+void sparse_same_row(struct sparse *b, int64_t earlier, int64_t shift)
+{
+    b->line[b->row] = b->line[earlier];
+    b->shift[b->row] = in_slots(b) ? (int32_t)b->row & b->block : (int32_t)(b->shift[earlier] + shift);
+    if (!in_slots(b) && b->ptr[b->line[b->row]] == b->ptr[b->line[b->row] + 1]) b->shift[b->row] = 0;
+    b->row++;
+}
+
+/* Rows that hardly repeat are plainer as they stand: absolute columns, ascending. */
+static struct ir_csr expand(struct sparse *b, const struct ir_csr *m)
+{
+    int64_t nnz = ir_csr_nnz(m);
+    struct ir_csr out = {.rows = m->rows, .cols = m->cols, .ptr = ARENA_ARRAY(b->arena, int64_t, m->rows + 1),
+                         .col = ARENA_ARRAY(b->arena, int32_t, nnz + 1), .val = ARENA_ARRAY(b->arena, double, nnz + 1)};
+    for (int64_t r = 0, at = 0; r < m->rows; r++) {
+        struct ir_row row = ir_csr_row(m, r);
+        struct sparse open = {.col = out.col, .val = out.val, .fill = at};
+        for (int64_t k = row.lo; k < row.hi; k++, at++) {
+            out.col[at] = ir_csr_col(m, row, k);
+            out.val[at] = m->val[k];
+        }
+        int64_t lo = open.fill;
+        open.fill = at;
+        tidy(&open, lo);
+        out.ptr[r + 1] = at;
+    }
+    return out;
 }
 
 struct ir_csr sparse_finish(struct sparse *b)
 {
     ICE_IF(b->row != b->rows, "a matrix of %lld rows ended after %lld", (long long)b->rows, (long long)b->row);
-    return (struct ir_csr){b->rows, b->cols, b->ptr, b->col, b->val};
-}
-
-int64_t sparse_nnz(const struct ir_csr *m)
-{
-    return m->ptr[m->rows];
+    struct ir_csr m = {.rows = b->rows, .cols = b->cols, .ptr = b->ptr, .col = b->col, .val = b->val, .lines = b->lines,
+                       .line = b->line, .shift = b->shift, .mask = b->block};
+    if (2 * b->fill > ir_csr_nnz(&m)) {
+        m = expand(b, &m);
+    } else {
+        m.ptr = arena_copy(b->arena, b->ptr, sizeof *b->ptr * ((size_t)b->lines + 1));
+        m.col = arena_copy(b->arena, b->col, sizeof *b->col * (size_t)b->fill);
+        m.val = arena_copy(b->arena, b->val, sizeof *b->val * (size_t)b->fill);
+    }
+    free(b->ptr);
+    free(b->hash);
+    free(b->col);
+    free(b->val);
+    free(b->table);
+    return m;
 }
 
 struct ir_csr sparse_identity(struct arena *a, int64_t n)
 {
     struct sparse b;
-    sparse_begin(&b, a, n, n, n);
+    sparse_begin(&b, a, n, n);
     for (int64_t i = 0; i < n; i++) {
         sparse_put(&b, i, 1);
         sparse_end_row(&b);
@@ -113,27 +250,39 @@ static int int32_cmp(const void *x, const void *y)
 static struct ir_csr mul_single(struct arena *arena, const struct ir_csr *a, const struct ir_csr *b)
 {
     struct sparse out;
-    sparse_begin(&out, arena, a->rows, b->cols, sparse_nnz(a));
+    sparse_begin(&out, arena, a->rows, b->cols);
     for (int64_t r = 0; r < a->rows; r++) {
-        for (int64_t i = a->ptr[r]; i < a->ptr[r + 1]; i++) {
-            int64_t j = b->ptr[a->col[i]];
-            if (j < b->ptr[a->col[i] + 1]) sparse_put(&out, b->col[j], a->val[i] * b->val[j]);
+        struct ir_row row = ir_csr_row(a, r);
+        for (int64_t i = row.lo; i < row.hi; i++) {
+            struct ir_row one = ir_csr_row(b, ir_csr_col(a, row, i));
+            if (one.lo < one.hi) sparse_put(&out, ir_csr_col(b, one, one.lo), a->val[i] * b->val[one.lo]);
         }
         sparse_end_row(&out);
     }
     return sparse_finish(&out);
 }
 
-/* a b where every row of a has at most one entry: rows of b, scaled. */
+/* a b where every row of a has at most one entry: rows of b, scaled. A line of b scaled as at its last use is that row again. */
 static struct ir_csr single_mul(struct arena *arena, const struct ir_csr *a, const struct ir_csr *b)
 {
     struct sparse out;
-    sparse_begin(&out, arena, a->rows, b->cols, sparse_nnz(b));
+    struct last {
+        int64_t row;            // of the result + 1
+        int32_t shift;
+        double factor;
+    } *last = b->line && b->mask == INT32_MAX ? ARENA_ARRAY(arena, struct last, b->lines) : NULL;
+    sparse_begin(&out, arena, a->rows, b->cols);
     for (int64_t r = 0; r < a->rows; r++) {
-        int64_t i = a->ptr[r];
-        for (int64_t j = i < a->ptr[r + 1] ? b->ptr[a->col[i]] : 0; i < a->ptr[r + 1] && j < b->ptr[a->col[i] + 1]; j++)
-            sparse_put(&out, b->col[j], a->val[i] * b->val[j]);
+        struct ir_row row = ir_csr_row(a, r), from = {0, 0, 0};
+        if (row.lo < row.hi) from = ir_csr_row(b, ir_csr_col(a, row, row.lo));
+        struct last *l = last && row.lo < row.hi ? &last[b->line[ir_csr_col(a, row, row.lo)]] : NULL;
+        if (l && l->row && l->factor == a->val[row.lo]) {
+            sparse_same_row(&out, l->row - 1, from.shift - l->shift);
+            continue;
+        }
+        for (int64_t j = from.lo; j < from.hi; j++) sparse_put(&out, ir_csr_col(b, from, j), a->val[row.lo] * b->val[j]);
         sparse_end_row(&out);
+        if (l) *l = (struct last){r + 1, from.shift, a->val[row.lo]};
     }
     return sparse_finish(&out);
 }
@@ -145,17 +294,18 @@ struct ir_csr sparse_mul(struct arena *arena, const struct ir_csr *a, const stru
     if (sparse_max_row(a) <= 1) return single_mul(arena, a, b);
     if (sparse_max_row(b) <= 1) return mul_single(arena, a, b);
     struct sparse out;
-    sparse_begin(&out, arena, a->rows, b->cols, sparse_mul_nnz(arena, a, b, INT64_MAX));
+    sparse_begin(&out, arena, a->rows, b->cols);
     double *acc = ARENA_ARRAY(arena, double, b->cols);
     uint8_t *seen = ARENA_ARRAY(arena, uint8_t, b->cols);
     int32_t *touched = ARENA_ARRAY(arena, int32_t, b->cols);
     for (int64_t r = 0; r < a->rows; r++) {
         int64_t n = 0;
-        for (int64_t i = a->ptr[r]; i < a->ptr[r + 1]; i++) {
+        struct ir_row row = ir_csr_row(a, r);
+        for (int64_t i = row.lo; i < row.hi; i++) {
             double v = a->val[i];
-            int64_t k = a->col[i];
-            for (int64_t j = b->ptr[k]; j < b->ptr[k + 1]; j++) {
-                int32_t c = b->col[j];
+            struct ir_row from = ir_csr_row(b, ir_csr_col(a, row, i));
+            for (int64_t j = from.lo; j < from.hi; j++) {
+                int32_t c = ir_csr_col(b, from, j);
                 if (!seen[c]) {
                     seen[c] = 1;
                     touched[n++] = c;
@@ -186,10 +336,11 @@ struct ir_csr sparse_add(struct arena *arena, const struct ir_csr *a, const stru
 {
     ICE_IF(a->rows != b->rows || a->cols != b->cols, "sum of matrices of different shapes");
     struct sparse out;
-    sparse_begin(&out, arena, a->rows, a->cols, sparse_nnz(a) + sparse_nnz(b));
+    sparse_begin(&out, arena, a->rows, a->cols);
     for (int64_t r = 0; r < a->rows; r++) {
-        for (int64_t i = a->ptr[r]; i < a->ptr[r + 1]; i++) sparse_put(&out, a->col[i], a->val[i]);
-        for (int64_t i = b->ptr[r]; i < b->ptr[r + 1]; i++) sparse_put(&out, b->col[i], factor * b->val[i]);
+        struct ir_row x = ir_csr_row(a, r), y = ir_csr_row(b, r);
+        for (int64_t i = x.lo; i < x.hi; i++) sparse_put(&out, ir_csr_col(a, x, i), a->val[i]);
+        for (int64_t i = y.lo; i < y.hi; i++) sparse_put(&out, ir_csr_col(b, y, i), factor * b->val[i]);
         sparse_end_row(&out);
     }
     return sparse_finish(&out);
@@ -199,13 +350,14 @@ int64_t sparse_mul_nnz(struct arena *arena, const struct ir_csr *a, const struct
 {
     int64_t *stamp = ARENA_ARRAY(arena, int64_t, b->cols), nnz = 0;     // row + 1 that last touched the column
     for (int64_t r = 0; r < a->rows; r++) {
-        for (int64_t i = a->ptr[r]; i < a->ptr[r + 1]; i++) {
-            int64_t k = a->col[i];
-            for (int64_t j = b->ptr[k]; j < b->ptr[k + 1]; j++)
-                if (stamp[b->col[j]] != r + 1) {
-                    stamp[b->col[j]] = r + 1;
-                    nnz++;
-                }
+        struct ir_row row = ir_csr_row(a, r);
+        for (int64_t i = row.lo; i < row.hi; i++) {
+            struct ir_row from = ir_csr_row(b, ir_csr_col(a, row, i));
+            for (int64_t j = from.lo; j < from.hi; j++) {
+                int32_t c = ir_csr_col(b, from, j);
+                nnz += stamp[c] != r + 1;
+                stamp[c] = r + 1;
+            }
         }
         if (nnz > limit) return -1;
     }
@@ -215,48 +367,64 @@ int64_t sparse_mul_nnz(struct arena *arena, const struct ir_csr *a, const struct
 void sparse_apply(double *y, const struct ir_csr *m, const double *x)
 {
     for (int64_t r = 0; r < m->rows; r++) {
+        struct ir_row row = ir_csr_row(m, r);
         double s = 0;
-        for (int64_t i = m->ptr[r]; i < m->ptr[r + 1]; i++) s += m->val[i] * x[m->col[i]];
+        for (int64_t i = row.lo; i < row.hi; i++) s += m->val[i] * x[ir_csr_col(m, row, i)];
         y[r] = s;
     }
 }
 
 bool sparse_is_monomial(struct arena *arena, const struct ir_csr *m)
 {
-    if (sparse_nnz(m) > m->rows || sparse_nnz(m) > m->cols) return false;
     return sparse_max_row(m) <= 1 && sparse_max_col(arena, m) <= 1;
 }
 
 bool sparse_is_scalar(const struct ir_csr *m, double *factor)
 {
-    if (m->rows != m->cols || m->rows == 0 || sparse_nnz(m) != m->rows) return false;
-    for (int64_t r = 0; r < m->rows; r++)
-        if (m->ptr[r + 1] != r + 1 || m->col[r] != r || m->val[r] != m->val[0]) return false;
-    *factor = m->val[0];
+    if (m->rows != m->cols || m->rows == 0) return false;
+    *factor = ir_csr_stored(m) ? m->val[0] : 0;
+    for (int64_t r = 0; r < m->rows; r++) {
+        struct ir_row row = ir_csr_row(m, r);
+        if (row.hi != row.lo + 1 || ir_csr_col(m, row, row.lo) != r || m->val[row.lo] != *factor) return false;
+    }
     return true;
 }
 
 int64_t sparse_max_row(const struct ir_csr *m)
 {
-    int64_t best = 0;
-    for (int64_t r = 0; r < m->rows; r++)
+    int64_t best = 0, lines = m->line ? m->lines : m->rows;
+    for (int64_t r = 0; r < lines; r++)
         if (m->ptr[r + 1] - m->ptr[r] > best) best = m->ptr[r + 1] - m->ptr[r];
     return best;
 }
 
 int64_t sparse_max_col(struct arena *arena, const struct ir_csr *m)
 {
-    int64_t *count = ARENA_ARRAY(arena, int64_t, m->cols), best = 0, nnz = sparse_nnz(m);
-    for (int64_t i = 0; i < nnz; i++)
-        if (++count[m->col[i]] > best) best = count[m->col[i]];
+    int64_t *count = ARENA_ARRAY(arena, int64_t, m->cols), best = 0;
+    for (int64_t r = 0; r < m->rows; r++) {
+        struct ir_row row = ir_csr_row(m, r);
+        for (int64_t i = row.lo; i < row.hi; i++) {
+            int32_t c = ir_csr_col(m, row, i);
+            if (++count[c] > best) best = count[c];
+        }
+    }
     return best;
 }
 
 uint64_t sparse_pattern_hash(const struct ir_csr *m)
 {
-    uint64_t h = 0x9e3779b97f4a7c15u ^ (uint64_t)m->rows ^ (uint64_t)m->cols << 32;
-    for (int64_t r = 0; r < m->rows; r++) h = (h ^ (uint64_t)m->ptr[r + 1]) * 0x100000001b3u;
-    int64_t nnz = sparse_nnz(m);
-    for (int64_t i = 0; i < nnz; i++) h = (h ^ (uint64_t)m->col[i]) * 0x9fb21c651e98df25u ^ h >> 29;
+    struct arena *a = arena_new();
+    int64_t lines = m->line ? m->lines : m->rows;
+    uint64_t h = 0x9e3779b97f4a7c15u ^ (uint64_t)m->rows ^ (uint64_t)m->cols << 32, *of_line = ARENA_ARRAY(a, uint64_t, lines + 1);
+    for (int64_t l = 0; l < lines; l++) {
+        uint64_t g = (uint64_t)(m->ptr[l + 1] - m->ptr[l]);
+        for (int64_t i = m->ptr[l]; i < m->ptr[l + 1]; i++) g = (g ^ (uint64_t)m->col[i]) * 0x9fb21c651e98df25u ^ g >> 29;
+        of_line[l] = g;
+    }
+    for (int64_t r = 0; r < m->rows; r++) {
+        h = (h ^ of_line[m->line ? m->line[r] : r]) * 0x100000001b3u;
+        h = (h ^ (uint64_t)(m->line ? m->shift[r] : 0)) * 0x9fb21c651e98df25u ^ h >> 29;
+    }
+    arena_free(a);
     return h;
 }

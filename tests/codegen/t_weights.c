@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A matrix through diagonals, the compile-time encoder and the store, evaluated by the runtime on ciphertexts, gives the matrix product:
 // compiler and runtime agree on slot order, rotations, scales and the form of stored plaintexts.
-#include "../../codegen/diagonals.h"
+#include "../../compiler/linmap.h"
 #include "../../codegen/encode.h"
 #include "../../codegen/store.h"
 #include "../runtime/fixture.h"
@@ -25,8 +25,8 @@ static void through(const struct ck_context *ctx, const struct ck_secret *sk, co
     static const int64_t giant[] = {0, 8, 16, 24}, baby[] = {0, 1, 2, 3, 4, 5, 6, 7};
     static const int32_t giant32[] = {0, 8, 16, 24}, baby32[] = {0, 1, 2, 3, 4, 5, 6, 7};
     struct arena *a = arena_new();
-    struct ir_csr m = {NOUT * N, NIN * N, ARENA_ARRAY(a, int64_t, NOUT * N + 1), ARENA_ARRAY(a, int32_t, NOUT * N * NIN * N),
-                       ARENA_ARRAY(a, double, NOUT * N * NIN * N)};
+    struct ir_csr m = {.rows = NOUT * N, .cols = NIN * N, .ptr = ARENA_ARRAY(a, int64_t, NOUT * N + 1),
+                       .col = ARENA_ARRAY(a, int32_t, NOUT * N * NIN * N), .val = ARENA_ARRAY(a, double, NOUT * N * NIN * N)};
     double values[NOUT * N * NIN * N], x[NIN * N], bias[NOUT * N], coeff[2 * N], got[N], want[N];
     fixture_values(values, NOUT * N * NIN * N, 1, 5);
     fixture_values(x, NIN * N, 1, 6);
@@ -47,11 +47,16 @@ static void through(const struct ck_context *ctx, const struct ck_secret *sk, co
     struct ck_lin_term term[MAXTERM];
     struct ck_pt_ref ref[NOUT + 1];
     uint32_t n = 0;
+    struct linmap_steps steps = {.giant = giant, .baby = baby, .ngiant = 4, .nbaby = 8};
+    struct linmap_sets sets;
+    linmap_diagonals(a, &sets, &m, N);
     for (uint32_t o = 0; o < NOUT; o++) {
-        struct diagonal *d;
-        size_t k = diagonals_of(&d, a, &m, N, o, giant, 4, baby, 8);
+        struct linmap_term *d;
+        size_t k = linmap_terms(&d, a, &sets, o, &steps);
         for (size_t t = 0; t < k; t++) {
-            encoder_run(e, coeff, NULL, d[t].pt, NULL);
+            double pt[N];
+            linmap_plaintexts(pt, &d[t], 1, &m, N, o, &steps);
+            encoder_run(e, coeff, NULL, pt, NULL);
             term[n++] = (struct ck_lin_term){(uint16_t)o, (uint16_t)d[t].in, (uint16_t)d[t].giant, (uint16_t)d[t].baby,
                                              put(s, coeff, pt_scale, max_error)};
         }

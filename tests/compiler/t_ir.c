@@ -106,7 +106,7 @@ static struct ir_module *sample(void)
     int64_t ptr[9] = {0, 1, 2, 3, 4, 5, 6, 7, 8};
     int32_t col[8] = {1, 2, 3, 4, 5, 6, 7, 0};
     double val[8] = {1, 2, 3, 4, 5, 6, 7, 8};
-    const char *mat = ir_csr_add(m, "m", &(struct ir_csr){8, 8, ptr, col, val});
+    const char *mat = ir_csr_add(m, "m", &(struct ir_csr){.rows = 8, .cols = 8, .ptr = ptr, .col = col, .val = val});
     struct ir_inst *y = ir_build(m, NULL, IR_VEC_linear, t, 1, &x);
     ir_set_symbol(m, ir_inst_attrs(y), "mat", mat);
     ir_set_ints(m, ir_inst_attrs(y), "fold", (int64_t[]){4, 2}, 2);

@@ -24,7 +24,8 @@ static inline double fixture_random(uint64_t *state)       // in [-1,1]
 static inline struct ir_inst *fixture_linear(struct ir_module *m, struct ir_inst *x, int diagonals, double size, uint64_t *seed)
 {
     int64_t n = x->type.n, zero = 0, baby[4] = {0, 1, 2, 3}, giant[64];
-    struct ir_csr a = {n, n, calloc((size_t)n + 1, 8), malloc((size_t)(n * diagonals) * 4), malloc((size_t)(n * diagonals) * 8)};
+    struct ir_csr a = {.rows = n, .cols = n, .ptr = calloc((size_t)n + 1, 8), .col = malloc((size_t)(n * diagonals) * 4),
+                       .val = malloc((size_t)(n * diagonals) * 8)};
     for (int64_t r = 0; r < n; r++) {
         a.ptr[r + 1] = a.ptr[r] + diagonals;
         int64_t wrap = r + diagonals > n ? r + diagonals - n : 0;      // columns ascend: the wrapped ones first

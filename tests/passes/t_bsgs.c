@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plans: every diagonal is baby + giant; known sets need few rotations. Terms of a planned map, evaluated by rotations and products as the
 // runtime does, give the matrix product.
-#include "../../passes/linmap.h"
+#include "../../passes/bsgs.h"
 #include "../../passes/pass.h"
 #include "../../passes/sparse.h"
 #include "../test.h"
@@ -18,18 +18,18 @@ static uint32_t next(uint32_t below)
     return (uint32_t)(seed >> 33) % below;
 }
 
-static struct bsgs_sets one_block(struct arena *a, uint32_t modulus, const uint8_t *used)
+static struct linmap_sets one_block(struct arena *a, uint32_t modulus, const uint8_t *used)
 {
     uint32_t *ptr = ARENA_ARRAY(a, uint32_t, 2), *d = ARENA_ARRAY(a, uint32_t, modulus);
     for (uint32_t k = 0; k < modulus; k++)
         if (used[k]) d[ptr[1]++] = k;
-    return (struct bsgs_sets){modulus, 1, 1, ptr, d};
+    return (struct linmap_sets){modulus, 1, 1, ptr, d};
 }
 
 /* Rotations of the plan of one block; all its diagonals are checked. */
 static uint32_t rotations(struct arena *a, uint32_t modulus, const uint8_t *used)
 {
-    struct bsgs_sets s = one_block(a, modulus, used);
+    struct linmap_sets s = one_block(a, modulus, used);
     struct bsgs_plan p, q;
     bsgs_plan(a, &p, &s, &bsgs_weights_default);
     uint32_t n = 0;
@@ -82,7 +82,7 @@ static void check_map(struct arena *a)
     ir_set_string(m, &x->attrs, "name", "x");
     struct ir_inst *y = ir_build(m, NULL, IR_VEC_linear, ir_type_vec(nout, n), 1, &x);
     struct sparse b;
-    sparse_begin(&b, a, nout * n, nin * n, 0);
+    sparse_begin(&b, a, nout * n, nin * n);
     for (uint32_t r = 0; r < nout * n; r++) {
         for (uint32_t k = next(4); k > 0; k--) sparse_put(&b, (r % n + next(6)) % n + next(nin) * n, 1 + next(9));
         sparse_end_row(&b);
@@ -94,22 +94,24 @@ static void check_map(struct arena *a)
     ir_add_output(m, y, NULL);
     struct options opt = {0};
     CHECK(pass_run(pass_find("bsgs"), m, &opt) == 0);
-    struct linmap l;
-    linmap_open(&l, a, m, y);
-    struct linmap_counts c = linmap_count(a, m, y);
-    CHECK(c.diagonals == l.nterm && c.rotations == c.babies + c.giants + nout && c.folds == nout);
+    struct linmap_counts c = linmap_count(m, y);
+    struct linmap_steps l = linmap_steps(y);
+    struct linmap_sets sets;
+    linmap_diagonals(a, &sets, &mat, n);
+    CHECK(c.diagonals == sets.ptr[nin * nout] && c.rotations == c.babies + c.giants + nout && c.folds == nout);
     double *v = ARENA_ARRAY(a, double, nin * n), *want = ARENA_ARRAY(a, double, nout * n), *got = ARENA_ARRAY(a, double, nout * n);
-    double *pt = ARENA_ARRAY(a, double, n);
     for (uint32_t k = 0; k < nin * n; k++) v[k] = next(20);
     sparse_apply(want, &mat, v);
-    for (size_t t = 0; t < l.nterm; t++) {
-        const struct linmap_term *e = &l.term[t];
-        linmap_plaintext(pt, &l, t);
-        uint32_t g = (uint32_t)l.giant[e->giant], bb = (uint32_t)l.baby[e->baby];
-        for (uint32_t s = 0; s < n; s++) {
-            uint32_t at = (s + g) & (n - 1);
-            got[e->out * n + s] += pt[at] * v[e->in * n + ((at + bb) & (n - 1))];
-        }
+    for (uint32_t o = 0; o < nout; o++) {
+        struct linmap_term *t;
+        size_t terms = linmap_terms(&t, a, &sets, o, &l);
+        double *pt = ARENA_ARRAY(a, double, terms * n + 1);
+        linmap_plaintexts(pt, t, terms, &mat, n, o, &l);
+        for (size_t k = 0; k < terms; k++)
+            for (uint32_t s = 0; s < n; s++) {
+                uint32_t at = (s + (uint32_t)l.giant[t[k].giant]) & (n - 1), from = (at + (uint32_t)l.baby[t[k].baby]) & (n - 1);
+                got[o * n + s] += pt[k * n + at] * v[t[k].in * n + from];
+            }
     }
     for (uint32_t k = 0; k < nout * n; k++) CHECK(got[k] == want[k]);
     ir_module_free(m);

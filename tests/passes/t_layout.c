@@ -4,7 +4,7 @@
 #include "../../compiler/diag.h"
 #include "../../compiler/layout.h"
 #include "../../frontend/onnx.h"
-#include "../../passes/linmap.h"
+#include "../../compiler/linmap.h"
 #include "../../passes/pass.h"
 #include "../test.h"
 
@@ -70,14 +70,14 @@ static struct totals count(struct ir_module *m, int print)
         if (i->op == IR_VEC_add || i->op == IR_VEC_sub || i->op == IR_VEC_addc) t.additions += i->type.count;
         if (i->op == IR_VEC_input && print) printf("  input %s\n", ir_get_string(i->attrs, "layout", ""));
         if (i->op != IR_VEC_linear) continue;
-        struct linmap_counts c = linmap_count(a, m, i);
+        struct linmap_counts c = linmap_count(m, i);
         if (print)
             printf("  %-32.32s %2u->%u rot %3u (%u+%u+%u) diag %4u keys %3u  %s\n", ir_get_string(i->attrs, "node", "?"),
-                   i->args[0]->type.count, i->type.count, c.rotations, c.babies, c.giants, c.folds, c.diagonals, c.keys,
-                   ir_get_string(i->attrs, "layout", ""));
-        t.rotations += c.rotations;
-        t.products += c.diagonals;
-        t.additions += c.additions;
+                   i->args[0]->type.count, i->type.count, (unsigned)c.rotations, (unsigned)c.babies, (unsigned)c.giants,
+                   (unsigned)c.folds, (unsigned)c.diagonals, (unsigned)c.keys, ir_get_string(i->attrs, "layout", ""));
+        t.rotations += (uint32_t)c.rotations;
+        t.products += (uint32_t)c.diagonals;
+        t.additions += (uint32_t)c.additions;
         arena_reset(a);
     }
     arena_free(a);
