@@ -1,267 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 // tensor.act -> tensor.poly on [-1,1].
 //
-// The calibration rows are run once through the exact network: the distribution of every activation's input and the plain outputs are
-// kept. Inputs are normalised by gauge.c (no level). Each polynomial is the least-squares fit of the function under half uniform
-// weight on the whole interval, half the measured distribution: bounded everywhere, accurate where the data is.
-// Degrees: --activation pins them per node or function; otherwise the smallest common depth is searched for which the network of
-// polynomials still agrees with the plain one on the calibration rows (same top-1, or the same labelled accuracy; small error for single
-// outputs), then single activations are lowered, last layer first, as long as that holds.
-// Costs: ceil(log2(degree+1)) levels each; a composite sign (minimax) the sum over its parts and one for the product.
+// The calibration rows are run through the exact network: ranges and outputs are kept, inputs of functions are normalised (gauge.c, no level),
+// and polynomials are fitted in program order on what the network of polynomials produces (actnet.c).
+// Degrees: --activation pins them per node or function. The others are searched for, in levels, since levels are what bootstraps are paid
+// for: the smallest common depth for which the network of polynomials keeps the plain predictions on the calibration rows (same top-1, or the
+// labelled accuracy; small error for single outputs); then as many functions as possible go one level lower, those whose relative error is
+// least at the lower depth first (bisection: an error adds up to the output's whatever its place), and of those as many as possible another.
+// Where even degree 127 does not do, ReLU and its kin become composite minimax signs.
+// Costs: ceil(log2(degree+1)) levels each; a composite the sum over its parts and one for the product.
 #include "pass.h"
-#include "actspec.h"
-#include "cheb.h"
-#include "gauge.h"
+#include "actnet.h"
 #include "range.h"
-#include "remez.h"
-#include "util.h"
 
-#include "../compiler/act.h"
 #include "../compiler/diag.h"
 #include <math.h>
-#include <string.h>
+#include <stdio.h>
 
-static const double budget = 2.5e8;           // multiply-adds of one trial
-static const double margin = 1.25;          // interval over the calibrated range
-static const double agreement = 0.995;      // of the rows, same top-1
+static const double budget = 4e10;          // multiply-adds of measuring ranges
+static const double fit_budget = 2e10;      // of one walk
+static const double memory = 1 << 23;       // elements of a value over the fitting rows
+static const double least_points = 0.5;     // percent of the rows that may change without a wish
 static const double tolerance = 0.01;       // of the output range, for outputs without a top-1
-static const int common_degree[] = {3, 5, 7, 11, 15, 23, 31, 47, 63, 95, 127};
-enum { GRID = 2048, SAMPLES = 1 << 18, GUESSED_ROWS = 64, DEGREES = sizeof common_degree / sizeof *common_degree };
+enum { GUESSED_ROWS = 64, MOST_FIT_ROWS = 400, SHALLOW = 4, DEEPEST = 7 };
+static const struct actspec composites[] = {{ACTSPEC_MINIMAX, 3, {7, 15, 15}, 0}, {ACTSPEC_MINIMAX, 3, {15, 15, 27}, 0}};
 
-struct site {
-    struct gauge_site g;
-    struct gauge_range range;
-    const char *name;           // of the function
-    act_fn fn;
-    const struct ir_attr *attrs;
-    struct actspec spec;
-    const char *where;
-    float *sample;              // raw inputs; sample[k] came from flat index index[k]
-    uint32_t *index;
-    int64_t samples, inner, stride, phase;
-    double *weight;             // GRID
-    struct ir_inst *poly;       // what replaces the act
-    int degree;
-};
-
-struct state {
-    struct ir_module *m;
-    const struct options *opt;
-    struct arena *scratch;
-    struct site *site;
-    uint32_t sites;
-    int64_t rows, width;        // calibration rows, elements of output 0
-    double *ref;                // rows x width: the plain outputs
-    double range;               // of them
-    double **out, **in;
-    const int64_t *labels;      // NULL unless the rows are calibration data with labels
-};
-
-static double grid_at(int k) { return cos(M_PI * (k + 0.5) / GRID); }
-
-static void observe(void *arg, const struct ir_inst *i, const double *value, int64_t n)
-{
-    struct state *s = arg;
-    for (uint32_t k = 0; k < s->sites; k++) {
-        struct site *t = &s->site[k];
-        if (t->g.act->args[0] != i) continue;
-        for (int64_t e = 0; e < n; e++) {
-            double v = value[e];
-            t->range.lo = v < t->range.lo ? v : t->range.lo;
-            t->range.hi = v > t->range.hi ? v : t->range.hi;
-            double *top = t->range.channels ? &t->range.channel_max[e / t->inner % t->range.channels] : NULL;
-            if (top && fabs(v) > *top) *top = fabs(v);
-            if (t->phase++ % t->stride == 0 && t->samples < SAMPLES) {
-                t->sample[t->samples] = (float)v;
-                t->index[t->samples++] = (uint32_t)e;
-            }
-        }
-    }
-}
-
-static void init_sites(struct state *s)
-{
-    for (struct ir_inst *i = s->m->first; i; i = i->next) s->sites += i->op == IR_TENSOR_act;
-    s->site = ARENA_ARRAY(s->scratch, struct site, s->sites);
-    uint32_t k = 0;
-    for (struct ir_inst *i = s->m->first; i; i = i->next) {
-        if (i->op != IR_TENSOR_act) continue;
-        struct site *t = &s->site[k++];
-        t->g.act = i;
-        t->name = ir_get_string(i->attrs, "fn", "");
-        t->fn = act_find(t->name);
-        t->attrs = i->attrs;
-        t->where = util_where(s->scratch, i);
-        t->range = (struct gauge_range){INFINITY, -INFINITY, i->type.rank >= 2 ? i->type.dim[1] : 0, NULL};
-        t->range.channel_max = ARENA_ARRAY(s->scratch, double, t->range.channels + 1);
-        t->inner = 1;
-        for (uint32_t d = 2; d < i->type.rank; d++) t->inner *= i->type.dim[d];
-        t->stride = ir_type_numel(&i->type) * s->rows / SAMPLES + 1;
-        if (t->stride > 1) t->stride |= 1;                              // odd: walks through all positions
-        t->sample = ARENA_ARRAY(s->scratch, float, SAMPLES);
-        t->index = ARENA_ARRAY(s->scratch, uint32_t, SAMPLES);
-    }
-}
-
-/* Runs the module on one row; the outputs are in s->out. */
-static int run_row(struct state *s, int64_t row, void (*watch)(void *, const struct ir_inst *, const double *, int64_t))
-{
-    struct ir_run run = {.observe = watch, .arg = s};
-    if (range_inputs(s->in, s->m, s->opt, row, s->scratch) != 0) return -1;
-    return ir_interp(s->m, (const double *const *)s->in, s->out, &run);
-}
-
-/* Half uniform in the Chebyshev nodes' own density, half the data. */
-static void weigh(struct state *s, struct site *t)
-{
-    t->weight = ARENA_ARRAY(s->scratch, double, GRID);
-    for (int64_t k = 0; k < t->samples; k++) {
-        double h = t->g.channels ? t->g.channel_half[t->index[k] / t->inner % t->g.channels] : t->g.half;
-        double x = fmin(fmax((t->sample[k] - t->g.mid) / h, -1), 1);
-        int bin = (int)(acos(x) / M_PI * GRID);
-        t->weight[bin < GRID ? bin : GRID - 1] += 0.5 / (double)t->samples;
-    }
-    for (int k = 0; k < GRID; k++) t->weight[k] += 0.5 / GRID;
-}
-
-/* The function that the polynomial stands for, on [-1,1]. */
-static double target(const struct site *t, double x)
-{
-    return t->g.gain * t->fn(t->g.mid + t->g.half * x, t->attrs);
-}
-
-static void fit(struct state *s, struct site *t, int degree)
-{
-    double *x = ARENA_ARRAY(s->scratch, double, GRID), *y = ARENA_ARRAY(s->scratch, double, GRID);
-    double *c = ARENA_ARRAY(s->scratch, double, degree + 1);
-    for (int k = 0; k < GRID; k++) {
-        x[k] = grid_at(k);
-        y[k] = target(t, x[k]);
-    }
-    cheb_fit(c, (size_t)degree, x, y, t->weight, GRID, s->scratch);
-    util_set_coeffs(s->m, t->poly, c, (size_t)degree);
-    t->degree = degree;
-}
-
-static struct ir_inst *new_poly(struct state *s, struct site *t, struct ir_inst *x)
-{
-    struct ir_inst *p = ir_build(s->m, t->g.act, IR_TENSOR_poly, t->g.act->type, 1, &x);
-    ir_copy_attrs(s->m, &p->attrs, t->g.act->attrs);
-    static const char *const gone[] = {"alpha", "beta", "fn", "hi", "lo"};
-    for (size_t k = 0; k < sizeof gone / sizeof *gone; k++) ir_unset(&p->attrs, gone[k]);
-    ir_set_float(s->m, &p->attrs, "mid", 0);
-    ir_set_float(s->m, &p->attrs, "half", 1);
-    return p;
-}
-
-/* max(0,x) and max(a x,x) = x ((1+a)/2 + (1-a)/2 sign(x)), sign by a composition of odd minimax polynomials. */
-static int build_composite(struct state *s, struct site *t)
-{
-    if (strcmp(t->name, "relu") != 0 && strcmp(t->name, "leakyrelu") != 0) {
-        diag_error(t->where, "minimax composes a sign function, which only Relu and LeakyRelu have; use cheb:DEGREE");
-        return -1;
-    }
-    struct remez_sign sign;
-    if (remez_sign(&sign, t->spec.degree, t->spec.count, s->scratch) != 0) {
-        diag_error(t->where, "no composite sign of these degrees");
-        return -1;
-    }
-    struct ir_inst *x = t->g.act->args[0], *p = x;
-    double slope = strcmp(t->name, "leakyrelu") == 0 ? ir_get_float(t->attrs, "alpha", 0.01) : 0, scale = t->g.gain * t->g.half;
-    for (int k = 0; k < t->spec.count; k++) {
-        size_t n = (size_t)t->spec.degree[k] + 1;
-        double *c = ARENA_ARRAY(s->scratch, double, n);
-        memcpy(c, sign.coeffs[k], n * sizeof *c);
-        if (k + 1 == t->spec.count) {
-            for (size_t j = 0; j < n; j++) c[j] *= scale * (1 - slope) / 2;
-            c[0] += scale * (1 + slope) / 2;
-        }
-        p = new_poly(s, t, p);
-        util_set_coeffs(s->m, p, c, n - 1);
-    }
-    t->poly = ir_build(s->m, t->g.act, IR_TENSOR_mul, t->g.act->type, 2, (struct ir_inst *[]){x, p});
-    ir_copy_attrs(s->m, &t->poly->attrs, p->attrs);
-    static const char *const gone[] = {"coeffs", "half", "mid"};
-    for (size_t k = 0; k < sizeof gone / sizeof *gone; k++) ir_unset(&t->poly->attrs, gone[k]);
-    return 0;
-}
-
-/* The exact network once over the rows: ranges, samples and reference outputs. */
-static int run_plain(struct state *s)
-{
-    double lo = INFINITY, hi = -INFINITY;
-    for (int64_t r = 0; r < s->rows; r++) {
-        if (run_row(s, r, observe) != 0) return -1;
-        for (int64_t k = 0; k < s->width; k++) {
-            lo = fmin(lo, s->ref[r * s->width + k] = s->out[0][k]);
-            hi = fmax(hi, s->out[0][k]);
-        }
-    }
-    s->range = fmax(hi - lo, 1e-9);
-    return 0;
-}
-
-static int64_t argmax(const double *v, int64_t n)
-{
-    int64_t best = 0;
-    for (int64_t k = 1; k < n; k++)
-        if (v[k] > v[best]) best = k;
-    return best;
-}
-
-/* Does the network of polynomials still compute the same thing? 1, 0 (as soon as that is clear), or -1 on error. */
-static int agrees(struct state *s)
-{
-    int64_t differ = 0, lost = 0, allowed = (int64_t)((1 - agreement) * (double)s->rows + 0.5);
-    bool top1 = s->width > 1 && s->m->noutputs == 1;
-    for (int64_t r = 0; r < s->rows; r++) {
-        if (run_row(s, r, NULL) != 0) return -1;
-        const double *a = s->ref + r * s->width, *b = s->out[0];
-        for (int64_t k = 0; k < s->width; k++)
-            if (!(fabs(a[k] - b[k]) <= (top1 ? 0.5 : tolerance) * s->range)) return 0;
-        if (!top1) continue;
-        int64_t pa = argmax(a, s->width), pb = argmax(b, s->width);
-        differ += pa != pb;
-        if (s->labels) lost += (pa == s->labels[r]) - (pb == s->labels[r]);
-        // Labels count what is lost at the end, so here only what cannot be made up for is refused.
-        if (differ > (s->labels ? s->rows / 100 : allowed)) return 0;
-    }
-    return lost <= allowed;
-}
-
-static int search(struct state *s)
-{
-    uint32_t open = 0;
-    for (uint32_t k = 0; k < s->sites; k++) open += s->site[k].spec.kind == ACTSPEC_AUTO;
-    if (!open) return 0;
-    int ok = 0, chosen = 0;
-    for (int d = 0; d < DEGREES && !ok; d++) {
-        chosen = common_degree[d];
-        for (uint32_t k = 0; k < s->sites; k++)
-            if (s->site[k].spec.kind == ACTSPEC_AUTO) fit(s, &s->site[k], chosen);
-        if ((ok = agrees(s)) < 0) return -1;
-    }
-    if (!ok)
-        diag_warn("--activation", "polynomials of degree %d do not keep the plain predictions on the calibration data", chosen);
-    for (uint32_t k = s->sites; k-- > 0 && ok;) {
-        struct site *t = &s->site[k];
-        while (t->spec.kind == ACTSPEC_AUTO && t->degree > 3) {
-            int before = t->degree, depth = cheb_depth((size_t)before);
-            fit(s, t, (1 << (depth - 1)) - 1);                          // a whole level less
-            int same = agrees(s);
-            if (same < 0) return -1;
-            if (same) continue;
-            fit(s, t, before);
-            break;
-        }
-    }
-    return 0;
-}
-
-static int prepare(struct state *s)
+static int prepare(struct actnet *s)
 {
     for (uint32_t k = 0; k < s->sites; k++) {
-        struct site *t = &s->site[k];
+        struct act_site *t = &s->site[k];
         if (!t->fn) {
             diag_error(t->where, "function \"%s\" has no polynomial approximation", t->name);
             return -1;
@@ -275,39 +42,149 @@ static int prepare(struct state *s)
     return 0;
 }
 
-static int replace(struct state *s)
+struct search {
+    struct actnet *net;
+    uint32_t *open, count;      // the sites to choose for
+    double allowed;             // share of the rows
+    struct act_score score;     // of the last trial
+};
+
+/* Walks with what is set: 1 if the predictions are kept, 0 if not, -1 on error. */
+static int holds(struct search *f)
 {
-    struct gauge_site *g = ARENA_ARRAY(s->scratch, struct gauge_site, s->sites);
-    struct gauge_range *r = ARENA_ARRAY(s->scratch, struct gauge_range, s->sites);
-    for (uint32_t k = 0; k < s->sites; k++) {
-        g[k] = s->site[k].g;
-        r[k] = s->site[k].range;
-    }
-    gauge_apply(s->m, g, r, s->sites, margin, s->scratch);
-    for (uint32_t k = 0; k < s->sites; k++) {
-        struct site *t = &s->site[k];
-        t->g = g[k];
-        weigh(s, t);
-        if (t->spec.kind == ACTSPEC_MINIMAX) {
-            if (build_composite(s, t) != 0) return -1;
-        } else {
-            t->poly = new_poly(s, t, t->g.act->args[0]);
-            fit(s, t, t->spec.kind == ACTSPEC_CHEB ? t->spec.degree[0] : common_degree[0]);
-        }
-        ir_replace_uses(s->m, t->g.act, t->poly);
-        for (uint32_t j = k + 1; j < s->sites; j++)                     // nothing may point at a removed act
-            if (g[j].act->args[0] == t->g.act) g[j].act->args[0] = t->poly;
-        ir_remove(s->m, t->g.act);
-    }
-    ir_renumber(s->m);
+    const struct actnet *s = f->net;
+    if (actnet_walk(f->net) != 0) return -1;
+    f->score = actnet_score(s);
+    if (s->width == 1 || s->m->noutputs > 1) return f->score.worst <= tolerance;
+    // Labels count what is lost at the end; what merely changes may be more, but not without bound.
+    return f->score.worst <= 1 && 1 - f->score.agree <= 4 * f->allowed && f->score.lost <= f->allowed + 1e-9;
+}
+
+static int set_depth(struct search *f, uint32_t k, int depth)
+{
+    return actnet_set(f->net, f->open[k], &(struct actspec){.kind = ACTSPEC_AUTO, .count = 1, .degree = {(1 << depth) - 1}});
+}
+
+static int set_all(struct search *f, int depth)
+{
+    for (uint32_t k = 0; k < f->count; k++)
+        if (set_depth(f, k, depth) != 0) return -1;
     return 0;
+}
+
+/* Lowers from `depth` the first n of `order`: the most that hold. Leaves them set; their number, or -1 on error. */
+static int lower_some(struct search *f, const uint32_t *order, uint32_t n, int depth)
+{
+    uint32_t lo = 0, hi = n;                                            // lo hold
+    while (lo < hi) {
+        uint32_t mid = (lo + hi + 1) / 2;
+        for (uint32_t k = 0; k < n; k++)
+            if (set_depth(f, order[k], depth - (k < mid)) != 0) return -1;
+        int ok = holds(f);
+        if (ok < 0) return -1;
+        if (ok) lo = mid;
+        else hi = mid - 1;
+    }
+    for (uint32_t k = 0; k < n; k++)
+        if (set_depth(f, order[k], depth - (k < lo)) != 0) return -1;
+    return (int)lo;
+}
+
+/* Orders sites by what they lost in the last walk, least first; equal ones in program order. */
+static void by_residual(const struct search *f, uint32_t *order, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++)
+        for (uint32_t j = i; j > 0; j--) {
+            double a = f->net->site[f->open[order[j - 1]]].residual, b = f->net->site[f->open[order[j]]].residual;
+            if (a < b || (a == b && order[j - 1] < order[j])) break;
+            uint32_t swap = order[j];
+            order[j] = order[j - 1];
+            order[j - 1] = swap;
+        }
+}
+
+static int search_composite(struct search *f)
+{
+    for (size_t c = 0; c < sizeof composites / sizeof *composites; c++) {
+        for (uint32_t k = 0; k < f->count; k++)
+            if (act_has_sign(&f->net->site[f->open[k]]) && actnet_set(f->net, f->open[k], &composites[c]) != 0) return -1;
+        int ok = holds(f);
+        if (ok) return ok;
+    }
+    return 0;
+}
+
+static int search(struct search *f)
+{
+    int ok = 0, depth = 1;
+    while (!ok && depth < DEEPEST) {
+        depth++;
+        if (depth == SHALLOW + 1) actnet_widen(f->net);
+        if (set_all(f, depth) != 0 || (ok = holds(f)) < 0) return -1;
+    }
+    if (!ok && (ok = search_composite(f)) != 0) return ok;
+    if (!ok) {
+        diag_warn("--activation", "no polynomials tried keep the plain predictions on the calibration data: %.1f %% keep their class, root mean square error %.2g",
+                  100 * f->score.agree, f->score.error);
+        return 0;
+    }
+    uint32_t *order = ARENA_ARRAY(f->net->scratch, uint32_t, f->count), n = f->count;
+    for (uint32_t k = 0; k < n; k++) order[k] = k;
+    for (int round = 0; round < 2 && n > 0 && depth > 2; round++, depth--) {
+        for (uint32_t k = 0; k < n; k++)
+            if (set_depth(f, order[k], depth - 1) != 0) return -1;
+        if (holds(f) < 0) return -1;
+        by_residual(f, order, n);
+        int lowered = lower_some(f, order, n, depth);
+        if (lowered < 0) return -1;
+        n = (uint32_t)lowered;
+    }
+    return holds(f);
+}
+
+/* What was chosen, and where the data leaves an interval. */
+static void report(const struct actnet *s)
+{
+    char list[512] = "";
+    size_t at = 0;
+    int depth = 0;
+    for (uint32_t k = 0; k < s->sites; k++) {
+        const struct act_site *t = &s->site[k];
+        depth += act_depth(&t->spec);
+        for (int d = 0; d < t->spec.count && at < sizeof list - 16; d++)
+            at += (size_t)snprintf(list + at, sizeof list - at, "%s%d", d ? "," : at ? " " : "", t->spec.degree[d]);
+        if (t->sign)
+            diag_note("%s: sign within 2^%.1f outside %.2g of the range %.4g, so the function within %.2g", t->where, log2(t->sign->error),
+                      t->sign->gap, t->g.half, t->g.half * fmax(t->sign->error / 2, t->sign->gap / 8));
+        if (t->reach > 1)
+            diag_warn(t->where, "its argument reaches %.2f times the planned range on calibration row %lld", t->reach, (long long)t->reach_row);
+    }
+    struct act_score score = actnet_score(s);
+    diag_note("activations: degrees %s; depth %d in all; %.2f %% of %lld rows keep their class, error %.2g of the output range", list, depth,
+              100 * score.agree, (long long)s->fit_rows, score.error);
+}
+
+static int choose(struct actnet *s)
+{
+    struct search f = {.net = s, .open = ARENA_ARRAY(s->scratch, uint32_t, s->sites + 1), .allowed = 1};
+    for (uint32_t k = 0; k < s->sites; k++) {
+        const struct actspec *spec = &s->site[k].spec;
+        if (spec->kind != ACTSPEC_AUTO) continue;
+        f.open[f.count++] = k;
+        f.allowed = fmin(f.allowed, fmax(spec->points, least_points) / 100);
+    }
+    return f.count ? search(&f) : actnet_walk(s);
 }
 
 enum pass_res pass_activations(struct pass_ctx *ctx, struct ir_module *m)
 {
-    struct state s = {.m = m, .opt = ctx->opt, .scratch = ctx->scratch};
+    struct actnet s = {.m = m, .opt = ctx->opt, .scratch = ctx->scratch};
     bool any = false;
-    for (const struct ir_inst *i = m->first; i; i = i->next) any |= i->op == IR_TENSOR_act;
+    double largest = 1;
+    for (const struct ir_inst *i = m->first; i; i = i->next) {
+        any |= i->op == IR_TENSOR_act;
+        largest = fmax(largest, (double)ir_type_numel(&i->type));
+    }
     if (!any) return PASS_OK;
     bool measured = range_measured(m, s.opt);
     if (!measured && !(s.opt->input_lo < s.opt->input_hi)) {
@@ -315,13 +192,12 @@ enum pass_res pass_activations(struct pass_ctx *ctx, struct ir_module *m)
                    "inputs: --input-range LO,HI)");
         return PASS_FAIL;
     }
-    ir_renumber(m);
     s.rows = measured ? range_rows(m, s.opt, budget) : GUESSED_ROWS;
+    s.fit_rows = measured ? range_rows(m, s.opt, fit_budget) : GUESSED_ROWS;
+    s.fit_rows = (int64_t)fmax(fmin((double)s.fit_rows, fmin(MOST_FIT_ROWS, memory / largest)), fmin((double)s.fit_rows, 48));
     s.labels = measured ? s.opt->calib_labels : NULL;
-    init_sites(&s);
-    s.width = ir_type_numel(&m->outputs[0]->type);
-    s.ref = ARENA_ARRAY(s.scratch, double, s.rows * s.width);
-    range_buffers(&s.in, &s.out, m, s.scratch);
-    if (run_plain(&s) != 0 || prepare(&s) != 0 || replace(&s) != 0 || search(&s) != 0) return PASS_FAIL;
+    if (actnet_measure(&s) != 0 || prepare(&s) != 0 || actnet_replace(&s) != 0 || choose(&s) < 0) return PASS_FAIL;
+    ir_remove_dead(m);
+    report(&s);
     return PASS_CHANGED;
 }

@@ -12,19 +12,29 @@ bool actspec_homogeneous(const char *fn)
     return strcmp(fn, "relu") == 0 || strcmp(fn, "leakyrelu") == 0 || strcmp(fn, "abs") == 0;
 }
 
+bool actspec_equal(const struct actspec *a, const struct actspec *b)
+{
+    return a->kind == b->kind && a->count == b->count && memcmp(a->degree, b->degree, (size_t)a->count * sizeof *a->degree) == 0;
+}
+
 static int bad(const char *text, size_t len, const char *why)
 {
-    diag_error("--activation", "\"%.*s\": %s (write Relu=cheb:63, Relu=minimax:15,15,27, node=auto, ...)", (int)len, text, why);
+    diag_error("--activation", "\"%.*s\": %s (write Relu=cheb:63, Relu=minimax:15,15,27, node=auto, auto:1, ...)", (int)len, text, why);
     return -1;
 }
 
-/* "cheb:63", "minimax:15,15,27", "auto" */
+/* "cheb:63", "minimax:15,15,27", "auto", "auto:1" */
 static int parse_value(struct actspec *out, const char *text, size_t len)
 {
-    *out = (struct actspec){ACTSPEC_AUTO, 0, {0}};
+    *out = (struct actspec){.kind = ACTSPEC_AUTO};
     if (len == 4 && strncmp(text, "auto", 4) == 0) return 0;
     const char *colon = memchr(text, ':', len);
     if (!colon) return bad(text, len, "no degree");
+    if (colon - text == 4 && strncmp(text, "auto", 4) == 0) {
+        char *stop;
+        out->points = strtod(colon + 1, &stop);
+        return stop == text + len && stop > colon + 1 && out->points >= 0 && out->points <= 100 ? 0 : bad(text, len, "points are percent of top-1, 0..100");
+    }
     if (colon - text == 4 && strncmp(text, "cheb", 4) == 0) out->kind = ACTSPEC_CHEB;
     else if (colon - text == 7 && strncmp(text, "minimax", 7) == 0) out->kind = ACTSPEC_MINIMAX;
     else return bad(text, len, "unknown method");
@@ -44,10 +54,10 @@ static int parse_value(struct actspec *out, const char *text, size_t len)
 
 int actspec_find(struct actspec *out, const char *option, const char *node, const char *fn)
 {
-    *out = (struct actspec){ACTSPEC_AUTO, 0, {0}};
+    *out = (struct actspec){.kind = ACTSPEC_AUTO};
     enum { NONE, ANY, FUNCTION, NODE } found = NONE;            // what names the node best wins
     for (const char *p = option; p && *p;) {
-        bool any = !strncmp(p, "cheb:", 5) || !strncmp(p, "minimax:", 8) || (!strncmp(p, "auto", 4) && (!p[4] || p[4] == ','));
+        bool any = !strncmp(p, "cheb:", 5) || !strncmp(p, "minimax:", 8) || (!strncmp(p, "auto", 4) && strchr(":,", p[4]));
         const char *equal = any ? p - 1 : strchr(p, '='), *next;
         if (!equal) return bad(p, strlen(p), "no '='");
         // The value ends before the comma that starts the next "key=".

@@ -5,14 +5,24 @@
 
 #include "pass.h"
 
-/* One activation after gauging. `in` is (x - mid) / half in [-1,1]; the polynomial that replaces `act` must return
- * gain * f(mid + half t); for a homogeneous f the caller may return f(t), half being accounted for (half = gain = 1). */
+/* One activation after gauging. `in` is (x - mid) / (half shape[c]) in [-1,1], c the channel (axis 1) and shape NULL for ones; the
+ * polynomial that replaces `act` must return gain * f(mid + half t). (With a shape f is homogeneous, and its readers expect gain f(x) / shape[c].) */
 struct gauge_site {
     struct ir_inst *act;
     double mid, half;           // of the data that `in` carries
     double gain;
-    int64_t channels;           // > 0: every channel has its own half, folded on both sides (homogeneous f only)
-    double *channel_half;
+    bool gain_scales;           // gain is proportional to the factors (gauge_widen)
+    const double *shape;
+};
+
+/* The constants that were made, in proportion to the factors or (power -1) to their inverses. */
+struct gauge_const {
+    struct ir_const *c;
+    int power;
+    struct gauge_const *next;
+};
+struct gauge {
+    struct gauge_const *first;
 };
 
 /* Ranges of every activation input on the calibration rows. */
@@ -24,6 +34,9 @@ struct gauge_range {
 
 /* Rewrites the module: inserts mulc and addc so that every act sees its normalised argument; the factors sit where an affine operator
  * absorbs them whenever there is one. site[k] and range[k] belong to the k-th act in program order. */
-void gauge_apply(struct ir_module *, struct gauge_site *site, const struct gauge_range *range, uint32_t sites, double margin,
-                 struct arena *scratch);
+struct gauge *gauge_apply(struct ir_module *, struct gauge_site *site, const struct gauge_range *range, uint32_t sites, double margin,
+                          struct arena *scratch);
+
+/* Makes every interval wider by a factor, the network computing the same. */
+void gauge_widen(const struct gauge *, struct gauge_site *site, uint32_t sites, double by);
 #endif

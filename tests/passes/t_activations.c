@@ -107,8 +107,9 @@ static void check_spec(void)
     CHECK(actspec_find(&s, "Relu=minimax:7,15,15,n=cheb:31", "n", "relu") == 0 && s.kind == ACTSPEC_CHEB && s.degree[0] == 31);
     CHECK(actspec_find(&s, "n=auto,Relu=cheb:3", "n", "relu") == 0 && s.kind == ACTSPEC_AUTO);
     CHECK(actspec_find(&s, "Tanh=cheb:5", "n", "relu") == 0 && s.kind == ACTSPEC_AUTO);
+    CHECK(actspec_find(&s, "auto:1.5", "n", "relu") == 0 && s.kind == ACTSPEC_AUTO && s.points == 1.5);
     static const char *const wrong[] = {"Relu", "Relu=", "Relu=cheb", "Relu=cheb:", "Relu=cheb:x", "Relu=cheb:0", "Relu=cheb:7,9",
-                                        "Relu=minimax:6", "Relu=best:3", "a=b=cheb:3", "Relu=minimax:1,1,1,1,1,1,1,1,1"};
+                                        "Relu=minimax:6", "Relu=best:3", "auto:", "auto:x", "Relu=auto:101", "a=b=cheb:3", "Relu=minimax:1,1,1,1,1,1,1,1,1"};
     for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++)
         CHECKF(actspec_find(&s, wrong[k], "n", "relu") == -1, "accepted \"%s\"", wrong[k]);
 }
