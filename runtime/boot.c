@@ -65,6 +65,15 @@ enum ck_err ck_boot_stc(struct ck_eval *ev, struct ck_ct *out, const struct ck_c
     return CK_OK;
 }
 
+// Scratch of a switch with its accumulators, 0 if there is no such key.
+static size_t switch_words(const struct ck_eval *ev, uint32_t galois, uint32_t level)
+{
+    const struct ck_key *key = ck_evk_find(ev->evk, galois, level);
+    if (!key) return 0;
+    const struct ck_gadget *g = &ev->evk->gadget[key->gadget];
+    return 2 * (level + 1 + g->np) * ev->ctx->n + ck_keyswitch_scratch(ev->ctx, g, level) + 64;
+}
+
 // out = in under another secret, at its level.
 static enum ck_err switch_key(struct ck_eval *ev, struct ck_ct *ct, uint32_t id)
 {
@@ -111,11 +120,7 @@ static enum ck_err raise(struct ck_eval *ev, struct ck_ct *ct, uint32_t level)
 static enum ck_err add_galois(struct ck_eval *ev, struct ck_ct *ct, uint32_t galois)
 {
     const size_t mark = ev->scratch.used, words = ck_ct_view_words(ev->ctx, ct->level, 1);
-    const struct ck_key *key = ck_evk_find(ev->evk, galois, ct->level);
-    if (!key) return CK_EKEY;
-    const struct ck_gadget *g = &ev->evk->gadget[key->gadget];
-    CK_TRY(ck_scratch_reserve(ev, words + 2 * (ct->level + 1 + g->np) * ev->ctx->n +
-                                      ck_keyswitch_scratch(ev->ctx, g, ct->level) + 128));
+    CK_TRY(ck_scratch_reserve(ev, words + switch_words(ev, galois, ct->level) + 64));
     struct ck_ct turned = ck_ct_view(ev->ctx, ck_scratch_take(&ev->scratch, words), ct->level, 1);
     enum ck_err err = ck_galois_apply(ev, &turned, ct, galois);
     if (!err) err = ck_add(ev, ct, ct, &turned);
@@ -152,38 +157,45 @@ enum ck_err ck_boot_cts(struct ck_eval *ev, struct ck_ct *out, const struct ck_c
 // ct = 2 ct^2 - 1, one level.
 static enum ck_err double_angle(struct ck_eval *ev, struct ck_ct *ct)
 {
-    const struct ck_key *key = ck_evk_find(ev->evk, 0, ct->level);
-    if (!key) return CK_EKEY;
-    const struct ck_gadget *g = &ev->evk->gadget[key->gadget];
-    const size_t mark = ev->scratch.used, words = ck_ct_view_words(ev->ctx, ct->level, 2);
-    CK_TRY(ck_scratch_reserve(ev, words + 2 * (ct->level + 1 + g->np) * ev->ctx->n +
-                                      ck_keyswitch_scratch(ev->ctx, g, ct->level) + 128));
-    struct ck_ct square = ck_ct_view(ev->ctx, ck_scratch_take(&ev->scratch, words), ct->level, 2);
-    enum ck_err err = ck_mul(ev, &square, ct, ct);
-    if (!err) err = ck_relin_opt(ev, ct, &square, true);
-    if (!err) err = ck_add(ev, ct, ct, ct);
-    if (!err) err = ck_add_const(ev, ct, ct, -1);
-    ev->scratch.used = mark;
-    return err;
+    CK_TRY(ck_mul_relin_rescale(ev, ct, ct, ct));
+    CK_TRY(ck_add(ev, ct, ct, ct));
+    return ck_add_const(ev, ct, ct, -1);
+}
+
+// y = 2 (x - 1/(4 range))^2 - 1 at level l-1 and scale q_l, in place.
+static enum ck_err square_argument(struct ck_eval *ev, struct ck_ct *ct, const struct ck_boot *boot)
+{
+    CK_TRY(ck_add_const(ev, ct, ct, -0.25 / boot->shape.range));
+    return double_angle(ev, ct);
 }
 
 // Relative to q_l the slots are (c + q_0 I) / (q_0 range) whatever the message's own scale, which is put back at the end. The series lands
 // where the doublings, each a square divided by its prime, arrive at q_m.
 enum ck_err ck_boot_evalmod(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
 {
+    const struct ck_context *ctx = ev->ctx;
     const struct ck_boot_shape *s = &boot->shape;
-    const uint64_t *q = ev->ctx->par.q;
+    const uint64_t *q = ctx->par.q;
     const uint32_t l = s->top - s->ncts, m = l - ck_poly_depth(s->degree);
     if (in->level != l) return CK_ELEVEL;
-    const double nominal = scale_after(boot, CK_BOOT_CTS, scale_after(boot, CK_BOOT_MODRAISE, boot->nominal));
-    CK_TRY(check_scale(in->scale, nominal));
+    const double most = scale_after(boot, CK_BOOT_CTS, scale_after(boot, CK_BOOT_MODRAISE, boot->nominal));
+    CK_TRY(check_scale(in->scale, most));
     double start = (double)q[m];
     for (uint32_t i = s->doublings; i-- > 0;) start = sqrt(start * (double)q[m - i]);
     const double after = scale_after(boot, CK_BOOT_EVALMOD, in->scale);
-    const struct ck_poly cosine = {.degree = s->degree, .c = boot->coeff, .out_scale = start};
-    struct ck_ct x = *in;       // a view
-    x.scale = (double)q[l];
-    CK_TRY(ck_poly_eval(ev, out, &x, &cosine));
+    const struct ck_poly cosine = {.degree = s->degree / 2, .c = boot->coeff, .out_scale = start};
+    const size_t mark = ev->scratch.used, words = ck_ct_view_words(ctx, l, 1);
+    size_t most_words = switch_words(ev, 0, l), need;
+    CK_TRY(ck_poly_words(ev, l - 1, &cosine, &need));
+    if (need > most_words) most_words = need;
+    CK_TRY(ck_scratch_reserve(ev, words + most_words + 64));
+    struct ck_ct y = ck_ct_view(ctx, ck_scratch_take(&ev->scratch, words), l, 1);
+    enum ck_err err = ck_drop(ev, &y, in, l);
+    y.scale = (double)q[l];
+    if (!err) err = square_argument(ev, &y, boot);
+    if (!err) err = ck_poly_eval(ev, out, &y, &cosine);
+    ev->scratch.used = mark;
+    CK_TRY(err);
     for (uint32_t i = 0; i < s->doublings; i++) CK_TRY(double_angle(ev, out));
     out->scale = after;         // sin(2 pi c / q_0) / (2 pi c / q_0) = 1
     return CK_OK;

@@ -31,7 +31,7 @@ static void least_squares(long double *V, long double *f, uint32_t rows, uint32_
 enum ck_err ck_mod_fit(double *c, uint32_t degree, uint32_t r, uint32_t K, double eps)
 {
     if (degree > CK_BOOT_MAX_DEGREE || K < 2 || K > 64 || !(eps > 0 && eps <= 0.25)) return CK_EPARAM;
-    uint32_t cols = degree + 1, rows = (2 * K - 1) * OFFSETS;
+    uint32_t cols = degree / 2 + 1, rows = (2 * K - 1) * OFFSETS;
     if (cols > rows) return CK_EPARAM;
     long double *V = malloc(sizeof *V * rows * cols), *f = malloc(sizeof *f * rows);
     if (!V || !f) {
@@ -42,9 +42,9 @@ enum ck_err ck_mod_fit(double *c, uint32_t degree, uint32_t r, uint32_t K, doubl
     const long double pi = 3.14159265358979323846264338327950288L;
     for (uint32_t i = 0; i < rows; i++) {
         long double off = eps * cosl(pi * (i % OFFSETS + 0.5L) / OFFSETS);
-        long double x = ((long double)(i / OFFSETS) - (K - 1) + off) / K;
-        for (uint32_t j = 0; j < cols; j++) V[(size_t)j * rows + i] = cosl(j * acosl(x));
-        f[i] = cosl(2 * pi * (K * x - 0.25L) / (1u << r));
+        long double t = (long double)(i / OFFSETS) - (K - 1) + off - 0.25L, y = 2 * (t / K) * (t / K) - 1;
+        for (uint32_t j = 0; j < cols; j++) V[(size_t)j * rows + i] = cosl(j * acosl(y));
+        f[i] = cosl(2 * pi * t / (1u << r));
     }
     least_squares(V, f, rows, cols);
     for (uint32_t j = 0; j < cols; j++) c[j] = (double)f[j];

@@ -214,6 +214,9 @@ enum ck_err ck_scratch_reserve(struct ck_eval *, size_t words);
 /* Words of scratch of ck_linear at `level`, reserved on the way. Errors as ck_linear_reserve. */
 enum ck_err ck_linear_words(struct ck_eval *, const struct ck_lin *, uint32_t level, size_t *words);
 
+/* Words of scratch of ck_poly_eval on a ciphertext of level `level`. Errors as ck_poly_eval. */
+enum ck_err ck_poly_words(struct ck_eval *, uint32_t level, const struct ck_poly *, size_t *words);
+
 /* ---- key switching (keyswitch.c) ---- */
 
 /* Words of scratch of any of the functions below at level `level`, and of the digits of one polynomial. */

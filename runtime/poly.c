@@ -220,6 +220,34 @@ static enum ck_err add_series(struct series *s, struct ck_ct *out, const double 
     return add_series(s, out, r, h - 1);
 }
 
+// The plan of a series that ends at level u, unrescaled, and its scratch.
+static enum ck_err plan_words(struct series *s, const double *c, uint32_t degree, uint32_t u, size_t *words)
+{
+    const struct ck_context *ctx = s->ctx;
+    const struct ck_evk *evk = s->ev->evk;
+    choose(s, c, degree, u);
+    if (s->products && !ck_evk_find(evk, 0, s->level)) return CK_EKEY;
+    size_t switching = 0;
+    for (uint32_t i = 0; s->products && i < evk->ngadget; i++) {
+        const struct ck_gadget *g = &evk->gadget[i];
+        const uint32_t level = g->max_level < s->level ? g->max_level : s->level;
+        const size_t most = ck_keyswitch_scratch(ctx, g, level) + (size_t)2 * (level + 1 + g->np) * ctx->n + 16;
+        if (most > switching) switching = most;
+    }
+    *words = place(s, degree, NULL) + (size_t)(ck_poly_depth(degree) + 2) * (ck_ct_view_words(ctx, s->level, 2) + 8) +
+             ((size_t)ctx->threads + 3) * ctx->n + switching;
+    return CK_OK;
+}
+
+enum ck_err ck_poly_words(struct ck_eval *ev, uint32_t level, const struct ck_poly *p, size_t *words)
+{
+    const uint32_t degree = trim(p->c, p->degree), depth = ck_poly_depth(p->degree), used = ck_poly_depth(degree);
+    *words = 0;
+    if (level < depth) return CK_ELEVEL;
+    struct series s = {.ev = ev, .ctx = ev->ctx, .level = level - depth + used};
+    return degree ? plan_words(&s, p->c, degree, level - depth + 1, words) : CK_OK;
+}
+
 enum ck_err ck_poly_eval(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_poly *p)
 {
     const struct ck_context *ctx = ev->ctx;
@@ -246,16 +274,8 @@ enum ck_err ck_poly_eval(struct ck_eval *ev, struct ck_ct *out, const struct ck_
         add_constant(&s, out, p->c[0] * p->out_scale);
         return CK_OK;
     }
-    choose(&s, p->c, degree, end + 1);
-    size_t words = place(&s, degree, NULL) + (size_t)(used + 2) * (ck_ct_view_words(ctx, s.level, 2) + 8);
-    words += ((size_t)ctx->threads + 3) * ctx->n;
-    const struct ck_key *key = ck_evk_find(ev->evk, 0, s.level);
-    if (s.products && !key) return CK_EKEY;
-    for (uint32_t i = 0; s.products && i < ev->evk->ngadget; i++) {
-        const struct ck_gadget *g = &ev->evk->gadget[i];
-        const uint32_t level = g->max_level < s.level ? g->max_level : s.level;
-        words += ck_keyswitch_scratch(ctx, g, level) + (size_t)2 * (level + 1 + g->np) * ctx->n + 16;
-    }
+    size_t words;
+    CK_TRY(plan_words(&s, p->c, degree, end + 1, &words));
     CK_TRY(ck_scratch_reserve(ev, words));
     const size_t mark = ev->scratch.used;
     place(&s, degree, ck_scratch_take(&ev->scratch, place(&s, degree, NULL)));
