@@ -270,8 +270,8 @@ static void port(FILE *f, const char *kind, uint32_t k, const struct ir_inst *i,
     quoted(f, ir_get_string(attrs, "name", kind));
     fprintf(f, ", .rank = %u, .dim = {", shape.rank);
     for (uint32_t d = 0; d < shape.rank; d++) fprintf(f, "%s%lld", d ? ", " : "", (long long)shape.dim[d]);
-    fprintf(f, "}, .n = %u, .period = %u, .skew = %lld, .offset = %lld,\n     .ndigits = %u, .digit = %s%u_digit, .count = %u, .level = %d, .scale = %a",
-            l.n, l.period, (long long)l.skew, (long long)l.offset, l.ndigits, kind, k, i->type.count, i->type.level, i->type.scale);
+    fprintf(f, "}, .n = %u, .period = %u, .log_batch = %u, .skew = %lld, .offset = %lld,\n     .ndigits = %u, .digit = %s%u_digit, .count = %u, .level = %d, .scale = %a",
+            l.n, l.period, l.log_batch, (long long)l.skew, (long long)l.offset, l.ndigits, kind, k, i->type.count, i->type.level, i->type.scale);
     if (!strcmp(kind, "in") && ir_attr_find(i->attrs, "rlo"))
         fprintf(f, ", .lo = %a, .hi = %a", ir_get_float(i->attrs, "rlo", 0), ir_get_float(i->attrs, "rhi", 0));
     if (!strcmp(kind, "out") && ir_attr_find(i->attrs, "rlo") && precision > 0)

@@ -77,6 +77,7 @@ void emit_plan(FILE *f, const struct program *p)
     json_write_string(f, p->opt->version);
     fprintf(f, ",\n  \"model\": ");
     json_write_string(f, p->opt->source);
+    fprintf(f, ",\n  \"batch\": %lld", (long long)ir_batch(p->m));
     fprintf(f, ",\n  \"parameters\": {\"logn\": %u, \"log_slots\": %u, \"nq\": %u, \"np\": %u, \"alpha\": %u, \"log_qp\": %.2f, "
                "\"log_qp_limit\": %u, \"security\": %u, \"precision\": %.2f,\n    ",
             k->logn, k->log_slots, k->nq, k->np, k->alpha, ck_params_logqp(k), ck_security_max_logqp(k->logn), k->security,

@@ -14,7 +14,8 @@ struct coder {
     struct program *p;
     struct store *store;
     struct encoder *encoder;
-    uint32_t n;
+    uint32_t n, batch;                      // slots; samples interleaved in them
+    double *slots[2];
     double *coeff[2];
     void *packed;
     size_t done, total;                     // linear maps, for progress
@@ -43,15 +44,22 @@ static int put(struct coder *c, struct piece_ref *ref, const double *coeff, doub
 static int put_bundle(struct coder *c, struct op *op, const struct ir_const *values, double scale)
 {
     uint32_t count = op->inst->type.count;
-    double *v = ARENA_ARRAY(c->p->arena, double, c->n);
     op->plain = ARENA_ARRAY(c->p->arena, struct piece_ref, count);
-    ICE_IF(ir_const_numel(values) != (int64_t)count * c->n, "@%s does not fill its bundle", values->name);
+    ICE_IF(ir_const_numel(values) != (int64_t)count * c->n / c->batch, "@%s does not fill its bundle", values->name);
     for (uint32_t k = 0; k < count; k++) {
-        for (uint32_t j = 0; j < c->n; j++) v[j] = ir_const_at(values, (int64_t)k * c->n + j);
-        encoder_run(c->encoder, c->coeff[0], NULL, v, NULL);
+        for (uint32_t j = 0; j < c->n; j++) c->slots[0][j] = ir_const_at(values, ((int64_t)k * c->n + j) / c->batch);
+        encoder_run(c->encoder, c->coeff[0], NULL, c->slots[0], NULL);
         if (put(c, &op->plain[k], c->coeff[0], scale, 0, program_node(op->inst), NULL)) return -1;
     }
     return 0;
+}
+
+/* One sample's values, for every sample of a batch. */
+static const double *repeated(struct coder *c, int which, const double *one)
+{
+    if (c->batch == 1) return one;
+    for (uint32_t j = 0; j < c->n; j++) c->slots[which][j] = one[j / c->batch];
+    return c->slots[which];
 }
 
 static double largest_weight(const struct ir_csr *mat)
@@ -66,14 +74,15 @@ static int put_terms(struct coder *c, struct op *op, const struct ir_csr *mat, u
                      double scale, double max_error, double *square)
 {
     struct arena *scratch = arena_new();
-    struct linmap_steps steps = linmap_steps(op->inst);
-    double *pt = ARENA_ARRAY(scratch, double, (n < TOGETHER ? n : TOGETHER) * c->n);
+    struct linmap_steps steps = linmap_steps(c->p->m, op->inst);
+    const uint32_t one = c->n / c->batch;
+    double *pt = ARENA_ARRAY(scratch, double, (n < TOGETHER ? n : TOGETHER) * one);
     int bad = 0;
     for (size_t k = 0; k < n && !bad; k++) {
-        if (k % TOGETHER == 0) linmap_plaintexts(pt, d + k, n - k < TOGETHER ? n - k : TOGETHER, mat, c->n, o, &steps);
+        if (k % TOGETHER == 0) linmap_plaintexts(pt, d + k, n - k < TOGETHER ? n - k : TOGETHER, mat, one, o, &steps);
         if (k % 2 == 0) {
-            const double *first = pt + k % TOGETHER * c->n;
-            encoder_run(c->encoder, c->coeff[0], k + 1 < n ? c->coeff[1] : NULL, first, k + 1 < n ? first + c->n : NULL);
+            const double *first = pt + k % TOGETHER * one, *second = k + 1 < n ? first + one : NULL;
+            encoder_run(c->encoder, c->coeff[0], second ? c->coeff[1] : NULL, repeated(c, 0, first), second ? repeated(c, 1, second) : NULL);
         }
         struct lin_term *t = &op->terms[op->nterms++];
         *t = (struct lin_term){.out = o, .in = d[k].in, .giant = d[k].giant, .baby = d[k].baby};
@@ -91,14 +100,14 @@ static int put_linear(struct coder *c, struct op *op)
     struct program *p = c->p;
     const struct ir_inst *i = op->inst;
     const struct ir_type *from = &i->args[0]->type;
-    struct linmap_steps steps = linmap_steps(i);
+    struct linmap_steps steps = linmap_steps(p->m, i);
     struct ir_csr mat = ir_csr_find(p->m, ir_get_string(i->attrs, "mat", ""));
     double scale = i->type.scale * (double)p->params.q[from->level] / from->scale;
     int precision = p->opt->precision ? p->opt->precision : DEFAULT_PRECISION;
     double max_error = ldexp(largest_weight(&mat), -precision), square = 0;
     struct arena *scratch = arena_new();
     struct linmap_sets sets;
-    linmap_diagonals(scratch, &sets, &mat, c->n);
+    linmap_diagonals(scratch, &sets, &mat, c->n / c->batch);
     op->terms = ARENA_ARRAY(p->arena, struct lin_term, sets.ptr[sets.nin * sets.nout] + 1);
     int bad = 0;
     for (uint32_t o = 0; o < sets.nout && !bad; o++) {
@@ -128,10 +137,12 @@ static int put_op(struct coder *c, struct op *op)
 int weights_write(struct program *p, FILE *f, const char *where)
 {
     struct arena *scratch = arena_new();
-    struct coder c = {.p = p, .store = store_new(scratch, f), .n = 1u << p->params.log_slots};
+    struct coder c = {.p = p, .store = store_new(scratch, f), .n = 1u << p->params.log_slots,
+                      .batch = (uint32_t)ir_batch(p->m)};
     c.encoder = encoder_new(scratch, c.n);
     c.coeff[0] = ARENA_ARRAY(scratch, double, 2 * c.n);
     c.coeff[1] = ARENA_ARRAY(scratch, double, 2 * c.n);
+    for (int k = 0; k < 2; k++) c.slots[k] = ARENA_ARRAY(scratch, double, c.n);
     c.packed = ARENA_ARRAY(scratch, int32_t, 2 * c.n);
     for (size_t k = 0; k < p->nops; k++) c.total += p->ops[k].inst->op == IR_CKKS_linear;
     int bad = 0;

@@ -101,3 +101,8 @@ void ir_copy_attrs(struct ir_module *m, struct ir_attr **to, const struct ir_att
         case IR_FLOATS: ir_set_floats(m, to, from->key, from->floats.v, from->floats.n); break;
         }
 }
+
+int64_t ir_batch(const struct ir_module *m)
+{
+    return ir_get_int(m->attrs, "batch", 1);
+}

@@ -18,7 +18,7 @@ int cmd_simulate(int argc, char **argv);
 /* Options that compile and opt share: what the passes read. */
 struct pass_flags {
     const char *calib, *calib_labels, *activation;
-    const char *bootstrap;
+    const char *bootstrap, *batch;
     int security, precision, logn, threads;
     int64_t key_memory, memory;
     double range[2];
@@ -34,6 +34,8 @@ struct pass_flags {
     {"--security", 0, "BITS", "128, the only level offered", .count = &(f).security},                                  \
     {"--logn", 0, "K", "pin the ring degree to 2^K; an insecure pin is refused", .count = &(f).logn},                  \
     {"--bootstrap", 0, "LEVELS", "levels left after a bootstrap; auto (default), or never", .string = &(f).bootstrap},  \
+    {"--batch", 0, "B", "samples that one run carries, a power of two, or `auto`: the cheapest per sample (1)",         \
+     .string = &(f).batch},                                                                                            \
     {"--key-memory", 0, "SIZE", "budget of the evaluation keys, such as 4GiB", .bytes = &(f).key_memory},              \
     {"--memory", 0, "SIZE", "budget of the server's memory", .bytes = &(f).memory},                                    \
     {"--threads", 0, "T", "threads that the server will use", .count = &(f).threads}

@@ -95,7 +95,7 @@ static bool *held_by(struct arena *a, const struct layer *l, uint32_t n)
     struct arena *scratch = arena_new();
     double *one = ARENA_ARRAY(scratch, double, layout_numel(&y)), *packed = ARENA_ARRAY(scratch, double, slots);
     for (int64_t e = 0; e < layout_numel(&y); e++) one[e] = 1;
-    layout_pack(packed, &y, one);
+    layout_pack(packed, &y, one, 1);
     bool *held = ARENA_ARRAY(a, bool, slots);
     for (size_t k = 0; k < slots; k++) held[k] = packed[k] != 0;
     arena_free(scratch);
@@ -119,17 +119,18 @@ static int open_trace(struct compare *c, const char *path, int64_t rows, uint32_
     return -1;
 }
 
-/* Runs the program for one sample after another, as the trace has them, with an observer of its layers. */
+/* Runs the program for one group of samples after another, as the trace has them, with an observer of its layers. */
 static int interpret(struct compare *c, const struct samples *s, const struct ir_noise *noise,
                      void (*observe)(void *, const struct ir_inst *, const double *, int64_t), const char *label)
 {
     struct samples one = *s;
-    one.rows = 1;
     one.in = ARENA_ARRAY(c->arena, double *, s->nin + 1);
     one.out = ARENA_ARRAY(c->arena, double *, s->nout + 1);
     c->next = c->plan.nlayers - 1;
     advance(c);
-    for (int64_t r = 0; r < s->rows && !c->failed; r++) {
+    const int64_t batch = ir_batch(c->program);
+    for (int64_t r = 0; r < s->rows && !c->failed; r += batch) {
+        one.rows = s->rows - r < batch ? s->rows - r : batch;
         struct ir_noise own = {.seed = noise ? noise->seed + (uint64_t)r : 0};
         const struct ir_run run = {.noise = noise ? &own : NULL, .observe = observe, .arg = c};
         for (uint32_t i = 0; i < s->nin; i++) one.in[i] = s->in[i] + r * input_numel(c->program, i);
@@ -206,6 +207,7 @@ static int compare(struct compare *c)
     bool cut = c->first < s.rows;
     if (cut) s.rows = c->first;
     uint32_t n = ir_input(c->program, 0)->type.n;
+    int64_t batch = ir_batch(c->program), groups = (s.rows + batch - 1) / batch;
     c->held = ARENA_ARRAY(a, bool *, c->plan.nlayers);
     for (size_t k = 0; k < c->plan.nlayers; k++) {
         const struct layer *l = &c->plan.layer[k];
@@ -218,7 +220,7 @@ static int compare(struct compare *c)
         diag_error(c->programs.dir, "no layer leaves a value that can be compared");
         return -1;
     }
-    if (encrypted(c, &s, cut, path) || open_trace(c, path, s.rows, n)) return -1;
+    if (encrypted(c, &s, cut, path) || open_trace(c, path, groups, n)) return -1;
     c->plain = fopen(arena_printf(a, "%s/plain", c->programs.scratch), "w+b");
     if (!c->plain) {
         diag_error(c->programs.scratch, "%s", strerror(errno));
@@ -226,7 +228,7 @@ static int compare(struct compare *c)
     }
     for (int k = 0; k < 2; k++) c->value[k] = ARENA_ARRAY(a, double, largest * n);
     if (interpret(c, &s, NULL, keep_plain, "plain")) return -1;
-    if (c->seen != traced * (size_t)s.rows) {
+    if (c->seen != traced * (size_t)groups) {
         diag_error(c->programs.dir, "plan.json names other layers than program.ir has: the files belong to different plans");
         return -1;
     }

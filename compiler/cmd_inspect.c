@@ -37,6 +37,7 @@ static void print_plan(const struct plan *pl)
            json_number(p, "logn"), exp2(json_number(p, "log_slots")), json_number(p, "nq"), json_number(p, "np"),
            json_number(p, "alpha"), json_number(p, "log_qp"), json_number(p, "log_qp_limit"), json_number(p, "security"));
     if (json_number(p, "precision") > 0) printf("        predicted precision %.1f bits below the range\n", json_number(p, "precision"));
+    if (pl->batch > 1) printf("batch   %lld samples in one run\n", (long long)pl->batch);
     const struct json *in = json_get(plan, "inputs"), *out = json_get(plan, "outputs");
     double in_bytes = 0;
     for (const struct json *i = in ? in->first : NULL; i; i = i->next) {
@@ -52,10 +53,13 @@ static void print_plan(const struct plan *pl)
     printf("\nrotations %.0f, plaintext products %.0f, ciphertext products %.0f, additions %.0f; homomorphic operations %.0f; bootstraps %.0f\n",
            json_number(t, "rotations"), json_number(t, "plaintext_products"), json_number(t, "ciphertext_products"),
            json_number(t, "additions"), json_number(t, "operations"), json_number(t, "bootstraps"));
-    printf("keys %.0f in %s, weights %s, an encrypted sample %s\n", json_number(t, "keys"), bytes_text(keys, json_number(t, "key_bytes")),
-           bytes_text(weights, json_number(t, "weights_bytes")), bytes_text(ct, in_bytes));
-    printf("predicted: %.3f s a sample on one core, server memory %s\n", json_number(t, "microseconds") / 1e6,
-           bytes_text(peak, json_number(t, "peak_bytes")));
+    printf("keys %.0f in %s, weights %s, an encrypted %s %s\n", json_number(t, "keys"), bytes_text(keys, json_number(t, "key_bytes")),
+           bytes_text(weights, json_number(t, "weights_bytes")), pl->batch > 1 ? "batch" : "sample", bytes_text(ct, in_bytes));
+    double seconds = json_number(t, "microseconds") / 1e6;
+    bytes_text(peak, json_number(t, "peak_bytes"));
+    if (pl->batch > 1)
+        printf("predicted: %.3f s a batch on one core, %.4f s a sample, server memory %s\n", seconds, seconds / (double)pl->batch, peak);
+    else printf("predicted: %.3f s a sample on one core, server memory %s\n", seconds, peak);
 }
 
 static void print_keys(const struct json *keys)

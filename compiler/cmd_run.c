@@ -117,6 +117,16 @@ static int finish(struct run *r, struct samples *s, struct ir_module *m, const c
     return r->json ? write_json(r, s, m, e) : 0;
 }
 
+/* The server's own time, loading left out, by group and by sample. */
+static void print_groups(const struct plan *plan, int64_t samples)
+{
+    int64_t groups = (samples + plan->batch - 1) / plan->batch;
+    double each = 0;
+    for (size_t k = 0; k < plan->nlayers; k++) each += plan->layer[k].measured;
+    printf(" in %lld group%s of %lld: %.3f s a group, %.4f s a sample", (long long)groups, groups == 1 ? "" : "s", (long long)plan->batch, each,
+           each * (double)groups / (double)samples);
+}
+
 static int run(struct run *r, struct ir_module *m)
 {
     struct arena *a = r->arena;
@@ -135,7 +145,9 @@ static int run(struct run *r, struct ir_module *m)
     if (programs_keygen(p) || programs_encrypt(p, &s, m, &r->input, cut, x) || programs_server(p, x, y, NULL, report, s.rows) ||
         programs_decrypt(p, y, named, m->noutputs) || plan_measured(&r->plan, a, report))
         return -1;
-    printf("%lld sample%s\n", (long long)s.rows, s.rows == 1 ? "" : "s");
+    printf("%lld sample%s", (long long)s.rows, s.rows == 1 ? "" : "s");
+    if (r->plan.batch > 1) print_groups(&r->plan, s.rows);
+    printf("\n");
     if (r->layers) {
         printf("\n");
         layers_print(&r->plan, LAYERS_COST | LAYERS_LAYOUT);

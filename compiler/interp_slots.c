@@ -16,13 +16,30 @@ static void fold(double *y, double *tmp, uint32_t n, int64_t k)
     for (uint32_t s = 0; s < n; s++) y[s] += tmp[(s + r) & (n - 1)];
 }
 
+// y += (A x I) x: `batch` interleaved samples in each of `rows` bundles.
+static void batched(double *y, const struct ir_csr *a, const double *x, int64_t rows, int64_t batch)
+{
+#pragma omp parallel for
+    for (int64_t t = 0; t < rows * a->rows; t++) {
+        int64_t r = t % a->rows;
+        const double *from = x + t / a->rows * a->cols * batch;
+        double *to = y + t * batch;
+        struct ir_row row = ir_csr_row(a, r);
+        for (int64_t k = row.lo; k < row.hi; k++) {
+            const double *column = from + ir_csr_col(a, row, k) * batch;
+            for (int64_t s = 0; s < batch; s++) to[s] += a->val[k] * column[s];
+        }
+    }
+}
+
 static void linear(struct interp *in, const struct ir_inst *i, double *out)
 {
     struct ir_csr a = ir_csr_find(in->m, ir_get_string(i->attrs, "mat", ""));
     const struct ir_attr *amounts = ir_attr_find(i->attrs, "fold");
     const double *bias = interp_const(in, i, "bias");
-    uint32_t n = i->type.n, count = i->type.count;
-    interp_csr(out, &a, interp_arg(in, i, 0), in->rows);
+    uint32_t n = i->type.n, count = i->type.count, batch = (uint32_t)ir_batch(in->m);
+    if (batch == 1) interp_csr(out, &a, interp_arg(in, i, 0), in->rows);
+    else batched(out, &a, interp_arg(in, i, 0), in->rows, batch);
 #pragma omp parallel if (in->rows * count > 1)
     {
         double *tmp = malloc(n * sizeof *tmp);
@@ -30,9 +47,9 @@ static void linear(struct interp *in, const struct ir_inst *i, double *out)
 #pragma omp for
         for (int64_t v = 0; v < in->rows * count; v++) {
             double *y = out + v * n;
-            const double *b = bias ? bias + v % count * n : NULL;
+            const double *b = bias ? bias + v % count * (n / batch) : NULL;
             for (size_t k = 0; amounts && k < amounts->ints.n; k++) fold(y, tmp, n, amounts->ints.v[k]);
-            for (uint32_t k = 0; b && k < n; k++) y[k] += b[k];
+            for (uint32_t k = 0; b && k < n; k++) y[k] += b[k / batch];
         }
         free(tmp);
     }
@@ -75,7 +92,8 @@ void interp_slots(struct interp *in, const struct ir_inst *i, double *out)
     case IR_VEC_addc:
     case IR_CKKS_addc: {
         const double *c = interp_const(in, i, "value");
-        for (int64_t k = 0; k < numel; k++) out[k] = a[k] + c[k % row];
+        int64_t batch = ir_batch(in->m);
+        for (int64_t k = 0; k < numel; k++) out[k] = a[k] + c[k % row / batch];
         break;
     }
     case IR_VEC_poly:

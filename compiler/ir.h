@@ -154,6 +154,10 @@ double ir_get_float(const struct ir_attr *, const char *key, double def);
 const char *ir_get_string(const struct ir_attr *, const char *key, const char *def);   // strings and symbols
 void ir_copy_attrs(struct ir_module *, struct ir_attr **to, const struct ir_attr *from);
 
+/* Module attribute `batch` (vec, ckks), 1 if absent: samples interleaved in the vectors, sample k of value s in slot s batch + k. Matrices and
+ * added constants are those of one sample: entry (r, c) of a matrix stands for (r batch + k, c batch + k) for all k. */
+int64_t ir_batch(const struct ir_module *);
+
 /* Constants. ir_const_add makes the name unique by a suffix when taken; data is uninitialised. */
 struct ir_const *ir_const_add(struct ir_module *, const char *name, enum ir_dtype, uint32_t rank, const int64_t *dim);
 struct ir_const *ir_const_find(const struct ir_module *, const char *name);

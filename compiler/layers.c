@@ -69,6 +69,7 @@ int plan_read(struct plan *out, struct arena *a, const char *dir)
     if (!v) return -1;
     const struct json *layers = json_get(v, "layers");
     struct plan p = {.json = v, .parameters = json_get(v, "parameters"), .totals = json_get(v, "totals")};
+    p.batch = (int64_t)fmax(json_number(v, "batch"), 1);
     bool good = layers && layers->kind == JSON_ARRAY && layers->first && p.parameters && p.totals;
     for (const struct json *l = good ? layers->first : NULL; l; l = l->next) p.nlayers++;
     p.layer = ARENA_ARRAY(a, struct layer, p.nlayers + 1);

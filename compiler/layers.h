@@ -19,7 +19,7 @@ struct layer {
     uint32_t value, ciphertexts, degree;    // the instruction of program.ir that is its result
     int level_in, level_out;
     double rotations, plain_products, cipher_products, bootstraps;
-    double predicted, measured;     // seconds a sample: one core; as run
+    double predicted, measured;     // seconds a run, which is a sample or a batch: one core; as run
     // filled by compare, over the slots that hold elements
     double range;                   // largest plain value
     int64_t values;
@@ -31,6 +31,7 @@ struct plan {
     const struct json *json, *parameters, *totals;
     struct layer *layer;            // in the arena
     size_t nlayers;
+    int64_t batch;                  // samples of a run
     bool measured;
 };
 

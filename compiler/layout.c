@@ -50,28 +50,51 @@ int64_t layout_slot(const struct layout *l, int64_t element)
     return slot;
 }
 
-void layout_pack(double *slots, const struct layout *l, const double *tensor)
+uint32_t layout_batch(const struct layout *l)
+{
+    return 1u << l->log_batch;
+}
+
+void layout_pack(double *slots, const struct layout *l, const double *tensor, uint32_t samples)
 {
     int64_t numel = layout_numel(l);
     memset(slots, 0, sizeof *slots * l->n * layout_count(l));
-    for (int64_t e = 0; e < numel; e++) {
-        int64_t s = layout_slot(l, e), base = s / l->n * l->n, at = (s - base) % l->period;
-        for (int64_t copy = 0; copy < l->n; copy += l->period) {
-            slots[base + copy + at] = tensor[e];
-            at = (at + l->skew) % l->period;
+    for (uint32_t k = 0; k < layout_batch(l); k++) {
+        const double *x = tensor + (k < samples ? k : 0) * numel;
+        for (int64_t e = 0; e < numel; e++) {
+            int64_t s = layout_slot(l, e) + k, base = s / l->n * l->n, at = (s - base) % l->period;
+            for (int64_t copy = 0; copy < l->n; copy += l->period) {
+                slots[base + copy + at] = x[e];
+                at = (at + l->skew) % l->period;
+            }
         }
     }
 }
 
-void layout_unpack(double *tensor, const struct layout *l, const double *slots)
+void layout_unpack(double *tensor, const struct layout *l, const double *slots, uint32_t samples)
 {
     int64_t numel = layout_numel(l);
-    for (int64_t e = 0; e < numel; e++) tensor[e] = slots[layout_slot(l, e)];
+    for (uint32_t k = 0; k < samples; k++)
+        for (int64_t e = 0; e < numel; e++) tensor[k * numel + e] = slots[layout_slot(l, e) + k];
+}
+
+struct layout layout_interleave(const struct layout *one, uint32_t log_batch)
+{
+    struct layout l = *one;
+    l.n <<= log_batch;
+    l.period <<= log_batch;
+    l.log_batch += log_batch;
+    l.skew *= INT64_C(1) << log_batch;
+    l.offset *= INT64_C(1) << log_batch;
+    for (uint32_t d = 0; d < l.ndigits; d++) l.digit[d].stride *= INT64_C(1) << log_batch;
+    return l;
 }
 
 const char *layout_print(struct arena *a, const struct layout *l)
 {
-    char *s = arena_printf(a, "n=%" PRIu32 " period=%" PRIu32, l->n, l->period);
+    char *s = arena_printf(a, "n=%" PRIu32, l->n);
+    if (l->log_batch) s = arena_printf(a, "%s batch=%" PRIu32, s, layout_batch(l));
+    s = arena_printf(a, "%s period=%" PRIu32, s, l->period);
     if (l->skew) s = arena_printf(a, "%s skew=%" PRId64, s, l->skew);
     if (l->offset) s = arena_printf(a, "%s offset=%" PRId64, s, l->offset);
     if (l->clean) s = arena_printf(a, "%s clean", s);
@@ -133,9 +156,12 @@ int layout_parse(struct layout *out, const char *text)
 {
     struct layout l = {0};
     const char *p = text;
-    int64_t n, period;
-    if (!word(&p, "n=") || number(&p, &n, 1, 1 << 16) || !word(&p, " period=") || number(&p, &period, 1, n)) return -1;
-    if (!power_of_two(n) || !power_of_two(period)) return -1;
+    int64_t n, period, batch = 1;
+    if (!word(&p, "n=") || number(&p, &n, 1, 1 << 16)) return -1;
+    if (word(&p, " batch=") && number(&p, &batch, 2, n)) return -1;
+    if (!word(&p, " period=") || number(&p, &period, batch, n)) return -1;
+    if (!power_of_two(n) || !power_of_two(period) || !power_of_two(batch)) return -1;
+    while (INT64_C(1) << l.log_batch < batch) l.log_batch++;
     l.n = (uint32_t)n;
     l.period = (uint32_t)period;
     if (word(&p, " skew=") && number(&p, &l.skew, 1, period - 1)) return -1;
@@ -143,8 +169,12 @@ int layout_parse(struct layout *out, const char *text)
     if (word(&p, " clean")) l.clean = true;
     while (word(&p, " ["))
         if (parse_axis(&l, &p)) return -1;
-    int64_t top = l.offset;
-    for (uint32_t i = 0; i < l.ndigits; i++) top += (l.digit[i].extent - 1) * l.digit[i].stride;
+    int64_t top = l.offset, mixed = l.offset | l.skew;
+    for (uint32_t i = 0; i < l.ndigits; i++) {
+        top += (l.digit[i].extent - 1) * l.digit[i].stride;
+        mixed |= l.digit[i].extent > 1 ? l.digit[i].stride : 0;
+    }
+    if (mixed & (batch - 1)) return -1;         // samples would share slots
     if (*p || top >= INT64_C(1) << 31) return -1;
     *out = l;
     return 0;

@@ -69,14 +69,19 @@ static const int64_t *steps(const struct ir_inst *i, const char *key, size_t *n)
     return *n ? a->ints.v : NULL;
 }
 
-struct linmap_steps linmap_steps(const struct ir_inst *i)
+struct linmap_steps linmap_steps(const struct ir_module *m, const struct ir_inst *i)
 {
-    struct linmap_steps s;
+    struct linmap_steps s = {.batch = ir_batch(m)};
     s.giant = steps(i, "giant", &s.ngiant);
     s.baby = steps(i, "baby", &s.nbaby);
     s.fold = steps(i, "fold", &s.nfold);
     ICE_IF(!s.ngiant || !s.nbaby, "%s without its plan", ir_op_name(i->op));
     return s;
+}
+
+static int64_t single(const struct linmap_steps *s, int64_t amount)
+{
+    return s->batch > 1 ? amount / s->batch : amount;
 }
 
 static int by_place(const void *x, const void *y)
@@ -97,7 +102,7 @@ size_t linmap_terms(struct linmap_term **terms, struct arena *a, const struct li
     } *reach = ARENA_ARRAY(scratch, struct pair, n);
     for (size_t g = 0; g < s->ngiant; g++)
         for (size_t b = 0; b < s->nbaby; b++) {
-            struct pair *p = &reach[modulo(s->giant[g] + s->baby[b], n)];
+            struct pair *p = &reach[modulo(single(s, s->giant[g] + s->baby[b]), n)];
             if (!p->giant) *p = (struct pair){(uint32_t)g + 1, (uint32_t)b + 1};
         }
     size_t count = sets->ptr[first + sets->nin] - sets->ptr[first];
@@ -124,7 +129,7 @@ void linmap_plaintexts(double *pt, const struct linmap_term *terms, size_t count
         struct ir_row row = ir_csr_row(m, (int64_t)out * n + r);
         for (int64_t k = row.lo; k < row.hi; k++) {
             uint32_t c = (uint32_t)ir_csr_col(m, row, k), t = index[(c & ~mask) + ((c - r) & mask)];
-            if (t) pt[(size_t)(t - 1) * n + ((r + (uint32_t)s->giant[terms[t - 1].giant]) & mask)] = m->val[k];
+            if (t) pt[(size_t)(t - 1) * n + ((r + (uint32_t)single(s, s->giant[terms[t - 1].giant])) & mask)] = m->val[k];
         }
     }
     arena_free(scratch);
@@ -142,9 +147,9 @@ static uint64_t distinct(struct arena *a, const struct linmap_steps *s, uint32_t
     int64_t *all = ARENA_ARRAY(a, int64_t, s->nbaby + s->ngiant + s->nfold);
     size_t count = 0;
     uint64_t keys = 0;
-    for (size_t k = 0; k < s->nbaby; k++) all[count++] = modulo(s->baby[k], n);
-    for (size_t k = 0; k < s->ngiant; k++) all[count++] = modulo(s->giant[k], n);
-    for (size_t k = 0; k < s->nfold; k++) all[count++] = modulo(s->fold[k], n);
+    for (size_t k = 0; k < s->nbaby; k++) all[count++] = modulo(single(s, s->baby[k]), n);
+    for (size_t k = 0; k < s->ngiant; k++) all[count++] = modulo(single(s, s->giant[k]), n);
+    for (size_t k = 0; k < s->nfold; k++) all[count++] = modulo(single(s, s->fold[k]), n);
     qsort(all, count, sizeof *all, i64_cmp);
     for (size_t k = 0; k < count; k++) keys += all[k] != 0 && (k == 0 || all[k] != all[k - 1]);
     return keys;
@@ -155,9 +160,10 @@ struct linmap_counts linmap_count(const struct ir_module *m, const struct ir_ins
     struct arena *a = arena_new();
     struct ir_csr mat = ir_csr_find(m, ir_get_string(i->attrs, "mat", ""));
     struct linmap_sets sets;
-    struct linmap_steps s = linmap_steps(i);
-    linmap_diagonals(a, &sets, &mat, i->type.n);
-    struct linmap_counts c = {.folds = s.nfold * sets.nout, .keys = distinct(a, &s, i->type.n)};
+    struct linmap_steps s = linmap_steps(m, i);
+    uint32_t one = i->type.n / (uint32_t)ir_batch(m);
+    linmap_diagonals(a, &sets, &mat, one);
+    struct linmap_counts c = {.folds = s.nfold * sets.nout, .keys = distinct(a, &s, one)};
     uint8_t *b = ARENA_ARRAY(a, uint8_t, sets.nin * s.nbaby);
     uint64_t outputs = 0;
     for (uint32_t o = 0; o < sets.nout; o++) {

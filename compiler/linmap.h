@@ -25,11 +25,12 @@ struct linmap_term {
     uint32_t in, giant, baby;       // input vector; indices into the lists of steps
     uint32_t diagonal;              // giant + baby modulo n
 };
-struct linmap_steps {
+struct linmap_steps {                // amounts in slots, multiples of the batch; everything else here is in slots of one sample
     const int64_t *giant, *baby, *fold;
     size_t ngiant, nbaby, nfold;
+    int64_t batch;                  // 0 counts as 1
 };
-struct linmap_steps linmap_steps(const struct ir_inst *);       // of a linear instruction that has its plan
+struct linmap_steps linmap_steps(const struct ir_module *, const struct ir_inst *);       // of a linear instruction that has its plan
 
 /* The terms of output vector `out`, sorted by (giant, in, baby). A diagonal goes to the first (giant, baby) in order of giant, then
  * baby, that reaches it; one that none reaches is an ICE. Returns their number. */

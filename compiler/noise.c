@@ -138,7 +138,7 @@ static void linear_error(double *var, const struct ir_module *m, const struct ir
     struct ir_csr a = ir_csr_find(m, ir_get_string(i->attrs, "mat", ""));
     double weights = weights_error(i, &a, x);
     const struct ir_attr *fold = ir_attr_find(i->attrs, "fold"), *baby = ir_attr_find(i->attrs, "baby");
-    int64_t n = i->type.n, mask = n - 1;
+    int64_t n = i->type.n, mask = n - 1, batch = ir_batch(m);
     bool turns = !baby;
     for (size_t k = 0; baby && k < baby->ints.n; k++) turns |= (baby->ints.v[k] & mask) != 0;
     if (!turns) rotated = 0;
@@ -146,11 +146,11 @@ static void linear_error(double *var, const struct ir_module *m, const struct ir
         double square = 0;
         struct ir_row row = ir_csr_row(&a, r);
         for (int64_t k = row.lo; k < row.hi; k++) square += a.val[k] * a.val[k];
-        var[r] += rotated * square + weights;
+        for (int64_t s = r * batch; s < (r + 1) * batch; s++) var[s] += rotated * square + weights;
     }
     double *before = malloc((size_t)n * sizeof *before);
     for (size_t f = 0; before && fold && f < fold->ints.n; f++)
-        for (int64_t base = 0; base < a.rows; base += n) {
+        for (int64_t base = 0; base < a.rows * batch; base += n) {
             memcpy(before, var + base, (size_t)n * sizeof *before);
             for (int64_t k = 0; k < n; k++) var[base + k] += before[(k + fold->ints.v[f]) & mask];
         }

@@ -146,6 +146,23 @@ static int labels_read(int64_t **out, struct arena *arena, const char *path, int
     return bad ? -1 : 0;
 }
 
+/* --batch: a power of two or "auto"; 0, or -1 after diag_error. */
+static int batch_option(int *out, const char *text)
+{
+    if (!text) return 0;
+    char *end;
+    long b = strtol(text, &end, 10);
+    if (!strcmp(text, "auto")) {
+        *out = OPTIONS_BATCH_AUTO;
+    } else if (*end || end == text || b < 1 || b > 1 << (CK_LOGN_MAX - 1) || b & (b - 1)) {
+        diag_error("--batch", "wants a power of two up to %d, or auto, not \"%s\"", 1 << (CK_LOGN_MAX - 1), text);
+        return -1;
+    } else {
+        *out = (int)b;
+    }
+    return 0;
+}
+
 int pass_flags_resolve(struct options *out, struct arena *a, const struct pass_flags *f, const struct ir_module *m)
 {
     *out = (struct options){
@@ -160,6 +177,7 @@ int pass_flags_resolve(struct options *out, struct arena *a, const struct pass_f
         .input_hi = f->range[1],
         .cost = ck_cost_default,
     };
+    if (batch_option(&out->batch, f->batch)) return -1;
     if (f->security != 128) {
         diag_error("--security", "%d bits are not offered, only 128", f->security);
         return -1;

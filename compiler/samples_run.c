@@ -97,33 +97,41 @@ int samples_save(const struct samples *s, const struct ir_module *m, uint32_t i,
     return why ? -1 : 0;
 }
 
+/* Samples in group g of `batch`. */
+static uint32_t here(const struct samples *s, int64_t g, int64_t batch)
+{
+    int64_t left = s->rows - g * batch;
+    return (uint32_t)(left < batch ? left : batch);
+}
+
 int samples_interp(struct samples *s, struct arena *arena, struct ir_module *m, const struct ir_run *run, const char *label)
 {
     bool packed = m->dialect != IR_TENSOR;
-    int64_t most = interp_rows(m, s->rows);
+    int64_t batch = ir_batch(m), groups = (s->rows + batch - 1) / batch, most = interp_rows(m, groups);
     const double **in = ARENA_ARRAY(arena, const double *, s->nin + 1);
     double **slots = ARENA_ARRAY(arena, double *, s->nin + 1), **out = ARENA_ARRAY(arena, double *, s->nout + 1);
     for (uint32_t i = 0; packed && i < s->nin; i++)
         slots[i] = ARENA_ARRAY(arena, double, most * ir_type_numel(&ir_input(m, i)->type));
     for (uint32_t k = 0; packed && k < s->nout; k++)
         out[k] = ARENA_ARRAY(arena, double, most * ir_type_numel(&m->outputs[k]->type));
-    for (int64_t r = 0, n; r < s->rows; r += n) {
-        progress(label, (size_t)r, (size_t)s->rows);
-        n = s->rows - r < most ? s->rows - r : most;
+    for (int64_t r = 0, n; r < groups; r += n) {
+        progress(label, (size_t)r, (size_t)groups);
+        n = groups - r < most ? groups - r : most;
         for (uint32_t i = 0; i < s->nin; i++) {
             const struct ir_inst *x = ir_input(m, i);
             int64_t numel = input_numel(m, i);
             in[i] = s->in[i] + r * numel;
             if (!packed) continue;
             struct layout l = layout_of(x->attrs);
-            for (int64_t j = 0; j < n; j++) layout_pack(slots[i] + j * ir_type_numel(&x->type), &l, in[i] + j * numel);
+            for (int64_t j = 0; j < n; j++)
+                layout_pack(slots[i] + j * ir_type_numel(&x->type), &l, s->in[i] + (r + j) * batch * numel, here(s, r + j, batch));
             in[i] = slots[i];
         }
         for (uint32_t k = 0; !packed && k < s->nout; k++) out[k] = s->out[k] + r * output_numel(m, k);
         struct ir_run part = run ? *run : (struct ir_run){0};
         struct ir_noise noise = {0};
         part.rows = n;
-        if (part.noise) {               // another error for every sample, the same whatever runs together
+        if (part.noise) {               // another error for every run, the same whatever runs together
             noise.seed = part.noise->seed + (uint64_t)r * 0xd1342543de82ef95u;
             part.noise = &noise;
         }
@@ -131,7 +139,8 @@ int samples_interp(struct samples *s, struct arena *arena, struct ir_module *m, 
         for (uint32_t k = 0; packed && k < s->nout; k++) {
             struct layout l = layout_of(m->output_attrs[k]);
             for (int64_t j = 0; j < n; j++)
-                layout_unpack(s->out[k] + (r + j) * output_numel(m, k), &l, out[k] + j * ir_type_numel(&m->outputs[k]->type));
+                layout_unpack(s->out[k] + (r + j) * batch * output_numel(m, k), &l, out[k] + j * ir_type_numel(&m->outputs[k]->type),
+                              here(s, r + j, batch));
         }
     }
     progress(label, 1, 1);

@@ -54,8 +54,9 @@ static const struct {
 // Attributes that any instruction, a result or the module may carry; passes and reports read them.
 static const char any_attrs[] = "layout=s name=s node=s reg=i rhi=f rlo=f shape=I terms=i us=f weight_error=f";
 static const char result_attrs[] = "layout=s name=s post=s postshape=I shape=I";
-static const char module_attrs[] = "alpha=i boot_left=i boot_range=i boot_ratio=f bytes_keys=i bytes_peak=i bytes_regs=i bytes_weights=i key_level=I key_rot=I log_slots=i "
-                                   "logn=i nregs=i p=I precision=f q=I reg_count=I reg_degree=I reg_level=I scale=f seconds=f "
+static const char module_attrs[] = "alpha=i batch=i boot_left=i boot_range=i boot_ratio=f bytes_keys=i bytes_peak=i bytes_regs=i bytes_weights=i "
+                                   "key_level=I key_rot=I log_slots=i logn=i nregs=i p=I precision=f q=I reg_count=I reg_degree=I "
+                                   "reg_level=I samples=i scale=f seconds=f "
                                    "security=i";
 
 static char kind_letter(enum ir_attr_kind k)
@@ -105,7 +106,7 @@ static const char *check_schema(const struct ir_module *m, const struct ir_inst 
 }
 
 // A layout must be one, and lie inside the bundle that it describes; the shape beside it has as many elements.
-static const char *check_layout(const struct ir_attr *attrs, const struct ir_type *t)
+static const char *check_layout(const struct ir_module *m, const struct ir_attr *attrs, const struct ir_type *t)
 {
     const struct ir_attr *shape = ir_attr_find(attrs, "shape");
     const char *text = ir_get_string(attrs, "layout", NULL);
@@ -121,6 +122,7 @@ static const char *check_layout(const struct ir_attr *attrs, const struct ir_typ
     if (layout_parse(&l, text)) return "the layout is not one";
     if (shape && layout_numel(&l) != numel) return "the shape has another number of elements than the layout";
     if (l.n != t->n || layout_count(&l) > t->count) return "the layout does not fit the bundle";
+    if (layout_batch(&l) != ir_batch(m)) return "the layout's batch is not the module's";
     return NULL;
 }
 
@@ -137,6 +139,7 @@ static const char *check_type(const struct ir_module *m, const struct ir_type *t
     }
     if (t->n < 1 || t->n > 1u << 16 || t->n & (t->n - 1)) return "the number of slots is not a power of two in 1..65536";
     if (t->count < 1 || t->count > 4096) return "a bundle has 1..4096 vectors";
+    if (t->n % ir_batch(m)) return "the vectors hold no whole batch";
     if (t->kind == IR_VEC) return NULL;
     if (t->level < 0 || t->level > 255) return "the level is not in 0..255";
     if (t->degree < 1 || t->degree > 2) return "the degree is 1 or 2";
@@ -207,7 +210,7 @@ static const char *check(const struct ir_module *m, const struct ir_inst *i)
         if (i->args[k]->id >= i->id) return "an operand is used before it is defined";
     const char *wrong = check_type(m, &i->type);
     if (!wrong) wrong = check_schema(m, i);
-    if (!wrong) wrong = check_layout(i->attrs, &i->type);
+    if (!wrong) wrong = check_layout(m, i->attrs, &i->type);
     if (!wrong) wrong = m->dialect == IR_TENSOR ? verify_tensor(m, i) : verify_slots(m, i);
     return wrong;
 }
@@ -238,6 +241,9 @@ static const char *check_module(const struct ir_module *m)
     if (wrong) return wrong;
     int64_t logn = ir_get_int(list, "logn", 16), log_slots = ir_get_int(list, "log_slots", 0), alpha = ir_get_int(list, "alpha", 1);
     if (logn < 1 || logn > 17 || log_slots < 0 || log_slots >= logn) return "logn or log_slots is out of range";
+    int64_t batch = ir_batch(m);
+    if (batch < 1 || batch > 1 << 15 || batch & (batch - 1) || (batch > 1 && m->dialect == IR_TENSOR))
+        return "batch is not a power of two in 1..32768, of vectors";
     if (!q != !p || !all_in(q, 2, INT64_C(1) << 60) || !all_in(p, 2, INT64_C(1) << 60)) return "q or p does not list primes";
     if ((q && (q->ints.n < 1 || q->ints.n > 64 || p->ints.n > 64)) || alpha < 1 || alpha > 64) return "q, p or alpha is out of range";
     const struct ir_attr *rot = ir_attr_find(list, "key_rot"), *level = ir_attr_find(list, "key_level");
@@ -257,7 +263,7 @@ static const char *check_result(const struct ir_module *m, uint32_t k)
     const char *post = ir_get_string(m->output_attrs[k], "post", NULL);
     bool known = !post;
     for (size_t p = 0; post && p < sizeof posts / sizeof *posts; p++) known |= !strncmp(post, posts[p], strlen(posts[p]));
-    return known ? check_layout(m->output_attrs[k], &m->outputs[k]->type) : "post is softmax, logsoftmax or argmax";
+    return known ? check_layout(m, m->output_attrs[k], &m->outputs[k]->type) : "post is softmax, logsoftmax or argmax";
 }
 
 int ir_verify(struct ir_module *m)

@@ -22,16 +22,24 @@ static const char *plan(const struct ir_module *m, const struct ir_inst *i)
 {
     const struct ir_attr *baby = ir_attr_find(i->attrs, "baby"), *giant = ir_attr_find(i->attrs, "giant");
     struct ir_csr a = ir_csr_find(m, ir_get_string(i->attrs, "mat", ""));
-    int64_t n = i->type.n, mask = n - 1;
+    int64_t n = i->type.n, mask = n - 1, batch = ir_batch(m);
     uint8_t covered[1 << 16] = {0}, used[1 << 16];
     if (baby->ints.n > 1 << 13 || giant->ints.n > 1 << 13) return "more than 8192 baby or giant steps";
     for (size_t g = 0; g < giant->ints.n; g++)
         for (size_t b = 0; b < baby->ints.n; b++)
             covered[((giant->ints.v[g] & mask) + (baby->ints.v[b] & mask)) & mask] = 1;
-    linmap_union(used, &a, i->type.n);
-    for (int64_t d = 0; d < n; d++)
-        if (used[d] && !covered[d]) return arena_printf(m->arena, "diagonal %lld is not a baby plus a giant step", (long long)d);
+    linmap_union(used, &a, (uint32_t)(n / batch));
+    for (int64_t d = 0; d < n / batch; d++)
+        if (used[d] && !covered[d * batch]) return arena_printf(m->arena, "diagonal %lld is not a baby plus a giant step", (long long)d);
     return NULL;
+}
+
+static bool whole_batches(const struct ir_inst *i, const char *key, int64_t batch)
+{
+    const struct ir_attr *a = ir_attr_find(i->attrs, key);
+    for (size_t k = 0; a && k < a->ints.n; k++)
+        if (a->ints.v[k] % batch) return false;
+    return true;
 }
 
 static const char *linear(const struct ir_module *m, const struct ir_inst *i)
@@ -39,9 +47,12 @@ static const char *linear(const struct ir_module *m, const struct ir_inst *i)
     const struct ir_type *in = &i->args[0]->type, *out = &i->type;
     const struct ir_const *bias = verify_const(m, i, "bias");
     if (in->n != out->n) return "the number of slots changes";
-    const char *wrong = verify_csr(m, ir_get_string(i->attrs, "mat", ""), ir_type_numel(out), ir_type_numel(in));
+    int64_t batch = ir_batch(m);
+    const char *wrong = verify_csr(m, ir_get_string(i->attrs, "mat", ""), ir_type_numel(out) / batch, ir_type_numel(in) / batch);
     if (wrong) return wrong;
-    if (bias && (bias->dtype != IR_F64 || ir_const_numel(bias) != ir_type_numel(out))) return "the bias does not fill the result";
+    if (bias && (bias->dtype != IR_F64 || ir_const_numel(bias) != ir_type_numel(out) / batch)) return "the bias does not fill the result";
+    if (!whole_batches(i, "baby", batch) || !whole_batches(i, "giant", batch) || !whole_batches(i, "fold", batch))
+        return "a rotation mixes the samples of a batch";
     return i->op == IR_CKKS_linear ? plan(m, i) : NULL;
 }
 
@@ -58,7 +69,7 @@ static const char *constants(const struct ir_module *m, const struct ir_inst *i)
     const struct ir_const *c;
     if (i->op == IR_VEC_addc || i->op == IR_CKKS_addc) {
         c = verify_const(m, i, "value");
-        if (c->dtype != IR_F64 || ir_const_numel(c) != ir_type_numel(&i->type)) return "the constant does not fill the result";
+        if (c->dtype != IR_F64 || ir_const_numel(c) != ir_type_numel(&i->type) / ir_batch(m)) return "the constant does not fill the result";
     }
     if (i->op == IR_VEC_poly || i->op == IR_CKKS_poly) {
         c = verify_const(m, i, "coeffs");

@@ -154,10 +154,12 @@ static int depth(struct state *s, uint32_t count)
 }
 
 /* Slots of a vector. Rotations cost the same for any n <= N/2, and copies of small tensors save rotations, so n is N/2 for the least N
- * that a chain of this depth can have; deeper programs bootstrap, which is cheaper with fewer slots: then the largest tensor decides. */
+ * that a chain of this depth can have; deeper programs bootstrap, which is cheaper with fewer slots: then the largest tensor decides. A batch
+ * shares the ring: its samples get an equal part each. */
 static uint32_t choose_slots(struct state *s, const struct options *opt, uint32_t count)
 {
     if (opt && opt->log_slots) return 1u << opt->log_slots;
+    uint32_t batch = opt && opt->batch > 1 ? (uint32_t)opt->batch : 1;
     int64_t largest = 1;
     for (struct ir_inst *i = s->m->first; i; i = i->next)
         if (ir_type_numel(&i->type) > largest) largest = ir_type_numel(&i->type);
@@ -166,8 +168,9 @@ static uint32_t choose_slots(struct state *s, const struct options *opt, uint32_
     double bits = 50 + 30.0 * levels + 40;          // a base prime, a prime a level, a special prime: the least there can be
     while (logn < CK_LOGN_MAX && ck_security_max_logqp(logn) < bits) logn++;
     if (opt && opt->logn) logn = (uint32_t)opt->logn;
-    if (bits <= ck_security_max_logqp(logn)) return 1u << (logn - 1);
+    if (bits <= ck_security_max_logqp(logn)) return (1u << (logn - 1)) / batch;
     while (least < most && (INT64_C(1) << least) < largest) least++;
+    if (1u << least > (1u << most) / batch) return (1u << most) / batch;
     return 1u << least;
 }
 
@@ -285,6 +288,10 @@ enum pass_res pass_layout(struct pass_ctx *ctx, struct ir_module *m)
     struct state s = {.a = ctx->scratch, .m = m};
     if (check(&s) != 0) return PASS_FAIL;
     s.n = choose_slots(&s, ctx->opt, count);
+    if (!s.n) {
+        diag_error("--batch", "%d samples need more slots than the ring of this program has", ctx->opt->batch);
+        return PASS_FAIL;
+    }
     make_classes(&s, count);
     make_edges(&s, count);
     s.p.arena = ctx->scratch;

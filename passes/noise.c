@@ -40,7 +40,7 @@ struct noise_linear noise_linear_init(const struct ir_module *m, const struct ir
     const char *mat = ir_get_string(i->attrs, "mat", NULL);
     ICE_IF(!mat, "%s without a matrix", ir_op_name(i->op));
     struct ir_csr a = ir_csr_find(m, mat);
-    int64_t n = i->type.n;
+    int64_t batch = ir_batch(m), n = i->type.n / batch;
     double *square = ARENA_ARRAY(scratch, double, a.rows), *entries = ARENA_ARRAY(scratch, double, a.rows);
     struct noise_linear out = {0, 0, 0};
     for (int64_t r = 0; r < a.rows; r++) {
@@ -54,8 +54,8 @@ struct noise_linear noise_linear_init(const struct ir_module *m, const struct ir
     const int64_t *fold;
     for (size_t k = 0, folds = plan_list(&fold, i, "fold"); k < folds; k++)
         for (int64_t ct = 0; ct < a.rows; ct += n) {
-            add_rotated(square + ct, n, fold[k], scratch);
-            add_rotated(entries + ct, n, fold[k], scratch);
+            add_rotated(square + ct, n, fold[k] / batch, scratch);
+            add_rotated(entries + ct, n, fold[k] / batch, scratch);
         }
     for (int64_t r = 0; r < a.rows; r++) {
         out.norm = fmax(out.norm, sqrt(square[r]));

@@ -142,7 +142,7 @@ static double simulated_precision(struct search *s)
     range_buffers(&in, &plain, s->m, s->scratch);
     range_buffers(&in, &noisy, s->m, s->scratch);
     double *square = ARENA_ARRAY(s->scratch, double, s->m->noutputs), *points = ARENA_ARRAY(s->scratch, double, s->m->noutputs);
-    for (int64_t row = 0; row < TRIALS; row++) {
+    for (int64_t row = 0; row < TRIALS; row += ir_batch(s->m)) {
         struct ir_noise noise = {.seed = (uint64_t)row + 1};
         struct ir_run quiet = {0}, loud = {.noise = &noise};
         int64_t from = range_measured(s->m, s->opt) ? row % s->opt->ncalib : row + 2;

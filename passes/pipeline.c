@@ -14,6 +14,7 @@ const char *const pass_pipeline[] = {
     "affine",
     "layout",       // tensor -> vec
     "bsgs",
+    "batch",
     "bootstraps",
     "levels",       // vec -> ckks
     "params",

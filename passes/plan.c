@@ -48,7 +48,7 @@ int64_t plan_terms(const struct ir_module *m, const struct ir_inst *i, struct ar
 {
     struct ir_csr a = ir_csr_find(m, ir_get_string(i->attrs, "mat", NULL));
     struct linmap_sets sets;
-    linmap_diagonals(scratch, &sets, &a, i->type.n);
+    linmap_diagonals(scratch, &sets, &a, i->type.n / (uint32_t)ir_batch(m));
     return sets.ptr[sets.nin * sets.nout];
 }
 

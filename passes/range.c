@@ -67,7 +67,7 @@ static int64_t input_numel(const struct ir_inst *input)
     return n;
 }
 
-static int pack(double *out, const struct ir_inst *input, const double *tensor)
+static int pack(double *out, const struct ir_inst *input, const double *tensor, int64_t samples)
 {
     if (input->type.kind == IR_TENSOR) {
         memcpy(out, tensor, (size_t)ir_type_numel(&input->type) * sizeof *out);
@@ -75,14 +75,15 @@ static int pack(double *out, const struct ir_inst *input, const double *tensor)
     }
     struct layout l;
     if (input_layout(&l, input) != 0) return -1;
-    layout_pack(out, &l, tensor);
+    layout_pack(out, &l, tensor, (uint32_t)samples);
     return 0;
 }
 
-/* One calibration row as the module's input 0: the row itself for tensors, packed by the layout otherwise. */
+/* Calibration rows from `row` on as the module's input 0: the row itself for tensors, a batch packed by the layout otherwise. */
 static int range_input(double *out, const struct ir_module *m, const struct options *opt, int64_t row)
 {
-    return pack(out, m->first, opt->calib + row * input_numel(m->first));
+    int64_t batch = ir_batch(m), left = opt->ncalib - row;
+    return pack(out, m->first, opt->calib + row * input_numel(m->first), left < batch ? left : batch);
 }
 
 static double uniform(uint64_t *state)                  // splitmix64
@@ -107,10 +108,13 @@ int range_inputs(double *const *in, const struct ir_module *m, const struct opti
     double lo = given ? opt->input_lo : -1, hi = given ? opt->input_hi : 1;
     uint64_t seed = (uint64_t)row;
     for (struct ir_inst *i = m->first; i && i->nargs == 0; i = i->next, in++) {
-        int64_t n = input_numel(i);
-        double *tensor = ARENA_ARRAY(scratch, double, n);
-        for (int64_t e = 0; e < n; e++) tensor[e] = row == 0 ? lo : row == 1 ? hi : lo + (hi - lo) * uniform(&seed);
-        if (pack(*in, i, tensor) != 0) return -1;
+        int64_t n = input_numel(i), batch = ir_batch(m);
+        double *tensor = ARENA_ARRAY(scratch, double, n * batch);
+        for (int64_t e = 0; e < n * batch; e++) {
+            int64_t which = row + e / n;
+            tensor[e] = which == 0 ? lo : which == 1 ? hi : lo + (hi - lo) * uniform(&seed);
+        }
+        if (pack(*in, i, tensor, batch) != 0) return -1;
     }
     return 0;
 }
@@ -142,7 +146,7 @@ int range_measure(struct pass_ctx *ctx, struct ir_module *m, int64_t rows)
     double **in, **out;
     range_buffers(&in, &out, m, ctx->scratch);
     struct ir_run run = {.observe = observe, .arg = &w};
-    for (int64_t row = 0; row < (measured ? rows : GUESSES); row++) {
+    for (int64_t row = 0; row < (measured ? rows : GUESSES); row += ir_batch(m)) {
         if (range_inputs(in, m, opt, row, ctx->scratch) != 0) return -1;
         if (ir_interp(m, (const double *const *)in, out, &run) != 0) return -1;
     }

@@ -33,7 +33,8 @@ static const char help_encrypt[] =
     "\n"
     "  --keys DIR       folder with secret.key\n"
     "  --input FILE     .npy, .npz or ONNX TensorProto .pb; NAME= tells which input, where there are several\n"
-    "                   (an .npz may hold them all by name). A leading batch axis of B gives B results.\n"
+    "                   (an .npz may hold them all by name). A leading batch axis of S gives S results; programs compiled\n"
+    "                   with --batch B take them in groups of B, the last one filled up.\n"
     "  --output FILE    the ciphertexts\n";
 
 static const char help_decrypt[] =
@@ -242,19 +243,21 @@ static int encrypt_samples(const struct ck_program *p, const struct ck_context *
     struct ck_progress progress;
     enum ck_err err = CK_OK;
     ck_progress_begin(&progress, p->mode, "encrypt");
-    for (uint32_t s = 0; s < a->samples && err == CK_OK && !w->why; s++)
+    const size_t batch = ck_port_batch(m->in), groups = ck_model_groups(m, a->samples);
+    for (size_t g = 0; g < groups && err == CK_OK && !w->why; g++)
         for (uint32_t j = 0; j < m->nin && err == CK_OK; j++) {
             const struct ck_port *io = &m->in[j];
             size_t numel = ck_port_numel(io), bytes = (size_t)io->count * io->n * sizeof(double);
-            double *x = malloc(numel * sizeof *x + 1), *slots = malloc(bytes + 1);
+            size_t first = g * batch, here = a->samples - first < batch ? a->samples - first : batch;
+            double *x = malloc(here * numel * sizeof *x + 1), *slots = malloc(bytes + 1);
             struct ck_ct *ct = calloc(io->count + 1, sizeof *ct);
             if (!x || !slots || !ct) err = CK_ENOMEM;
-            ck_progress_step(&progress, s, a->samples, io->name);
+            ck_progress_step(&progress, g, groups, io->name);
             for (uint32_t c = 0; c < io->count && err == CK_OK; c++) err = ck_ct_init(&ct[c], ctx, io->level, 1);
             if (err == CK_OK) {
-                for (size_t i = 0; i < numel; i++) x[i] = ck_npy_at(&a->port[j], s * numel + i);
-                ck_port_pack(slots, io, x);
-                err = ck_ct_encrypt_section(w, ct, ctx, sk, slots, io, j, s);
+                for (size_t i = 0; i < here * numel; i++) x[i] = ck_npy_at(&a->port[j], first * numel + i);
+                ck_port_pack(slots, io, x, (uint32_t)here);
+                err = ck_ct_encrypt_section(w, ct, ctx, sk, slots, io, j, (uint32_t)g, (uint32_t)here);
             }
             for (uint32_t c = 0; ct && c < io->count; c++) ck_ct_clear(&ct[c]);
             free(ct);
@@ -264,16 +267,17 @@ static int encrypt_samples(const struct ck_program *p, const struct ck_context *
     double t = ck_progress_end(&progress);
     if (err != CK_OK) return ck_fail_err(p, p->output[0], err);
     if (!w->why && p->mode != CK_PROGRESS_QUIET)
-        printf("%s: %zu sample%s, %s, %.3f s; peak memory %s\n", p->output[0], a->samples, a->samples == 1 ? "" : "s", ck_bytes_text(w->pos),
-               t, ck_bytes_text(ck_peak_bytes()));
+        printf("%s: %zu sample%s%s, %s, %.3f s; peak memory %s\n", p->output[0], a->samples, a->samples == 1 ? "" : "s",
+               ck_groups_text(m, a->samples), ck_bytes_text(w->pos), t, ck_bytes_text(ck_peak_bytes()));
     return 0;
 }
 
 static int encrypt_arrays(const struct ck_program *p, const struct arrays *a)
 {
     const struct ck_model *m = p->model;
-    if (a->samples > CK_FILE_SECTIONS_MAX / m->nin)
-        return ck_fail(p, a->path[0], "holds %zu samples; at most %u fit one file", a->samples, CK_FILE_SECTIONS_MAX / m->nin);
+    const size_t groups = ck_model_groups(m, a->samples), most = CK_FILE_SECTIONS_MAX / m->nin;
+    if (groups > most)
+        return ck_fail(p, a->path[0], "holds %zu samples; at most %zu fit one file", a->samples, most * ck_port_batch(m->in));
     struct ck_context *ctx = ck_program_context(p);
     if (!ctx) return 1;
     struct ck_secret *sk = NULL;
@@ -283,7 +287,7 @@ static int encrypt_arrays(const struct ck_program *p, const struct arrays *a)
     struct ck_writer w;
     const char *why;
     if (!rc) {
-        why = ck_writer_open(&w, p->output[0], 0644, CK_KIND_CIPHERTEXT, 64, (uint32_t)a->samples * m->nin, &prints);
+        why = ck_writer_open(&w, p->output[0], 0644, CK_KIND_CIPHERTEXT, 64, (uint32_t)groups * m->nin, &prints);
         if (why) rc = ck_fail(p, p->output[0], "%s", why);
         if (!rc) {
             rc = encrypt_samples(p, ctx, sk, a, &w);
@@ -318,8 +322,9 @@ static int decrypt_port(struct ck_npy *out, const struct ck_program *p, const st
 {
     const struct ck_port *io = &p->model->out[port];
     size_t numel = ck_port_numel(io), kept = ck_port_post_numel(io);
+    const uint32_t batch = ck_port_batch(io);
     int whole = io->post == CK_POST_ARGMAX;
-    double *slots = malloc((size_t)io->count * io->n * sizeof *slots), *x = malloc(numel * sizeof *x + 1);
+    double *slots = malloc((size_t)io->count * io->n * sizeof *slots), *x = malloc(batch * numel * sizeof *x + 1);
     int64_t *index = malloc(kept * sizeof *index + 1);
     struct ck_ct *ct = calloc(io->count + 1, sizeof *ct);
     *out = (struct ck_npy){.type = whole ? CK_NPY_I8 : CK_NPY_F4};
@@ -327,18 +332,23 @@ static int decrypt_port(struct ck_npy *out, const struct ck_program *p, const st
     enum ck_err err = slots && x && index && ct && out->data ? CK_OK : CK_ENOMEM;
     for (uint32_t c = 0; c < io->count && err == CK_OK; c++) err = ck_ct_init(&ct[c], ctx, io->level, 1);
     const char *why = NULL;
-    for (uint32_t s = 0; s < samples && err == CK_OK && !why; s++) {
-        why = ck_ct_load(ct, ctx, &f->section[(size_t)s * p->model->nout + port], io);
+    for (uint32_t first = 0, group = 0; first < samples && err == CK_OK && !why; first += batch, group++) {
+        const uint32_t here = samples - first < batch ? samples - first : batch;
+        why = ck_ct_load(ct, ctx, &f->section[(size_t)group * p->model->nout + port], io);
         for (uint32_t c = 0; c < io->count && err == CK_OK && !why; c++)
             err = ck_decrypt(slots + (size_t)c * io->n, ctx, sk, &ct[c]);
         if (err != CK_OK || why) break;
-        ck_port_unpack(x, io, slots);
-        if (p->flood) err = ck_port_flood(x, numel, ldexp(io->error, p->flood));
+        ck_port_unpack(x, io, slots, here);
+        if (p->flood) err = ck_port_flood(x, here * numel, ldexp(io->error, p->flood));
         if (err != CK_OK) break;
-        ck_port_post(x, index, io);
-        if (whole) memcpy((int64_t *)out->data + s * kept, index, kept * sizeof *index);
-        else
-            for (size_t i = 0; i < kept; i++) ((float *)out->data)[s * kept + i] = (float)x[i];
+        for (uint32_t s = 0; s < here; s++) {
+            double *one = x + s * numel;
+            const size_t at = ((size_t)first + s) * kept;
+            ck_port_post(one, index, io);
+            if (whole) memcpy((int64_t *)out->data + at, index, kept * sizeof *index);
+            else
+                for (size_t i = 0; i < kept; i++) ((float *)out->data)[at + i] = (float)one[i];
+        }
     }
     for (uint32_t c = 0; ct && c < io->count; c++) ck_ct_clear(&ct[c]);
     free(ct);

@@ -24,12 +24,14 @@ struct ck_digit {
 enum ck_post { CK_POST_NONE, CK_POST_SOFTMAX, CK_POST_LOGSOFTMAX, CK_POST_ARGMAX };
 
 /* An input or output of the model. Element e of the tensor lies in global slot offset + sum of digits (compiler/layout.h has the
- * meaning), ciphertext slot / n, and again in every slot that differs by a multiple of `period` (where skew is 0). */
+ * meaning), ciphertext slot / n, and again in every slot that differs by a multiple of `period` (where skew is 0). The places of sample k of
+ * a group of 2^log_batch lie k slots further. */
 struct ck_port {
     const char *name;                   // as in the ONNX file
     uint32_t rank;                      // with the batch axis
     int64_t dim[CK_MAX_RANK];           // dim[0] is the batch axis, 1
     uint32_t n, period;                 // slots, powers of two; n = 2^log_slots
+    uint32_t log_batch;                 // samples that share the slots; the same in every port
     int64_t skew, offset;               // copy k is turned by k skew: slot k*period + j holds what slot (j - k skew) mod period holds
     uint32_t ndigits;
     const struct ck_digit *digit;       // grouped by axis, most significant first; extents of an axis multiply to dim[axis+1]
@@ -71,7 +73,7 @@ struct ck_model {
     const struct ck_step *steps;        // what run announces, in order
     size_t nsteps;
     uint64_t peak_bytes;                // predicted memory of the server, one sample
-    double seconds;                     // predicted time of a sample on one core
+    double seconds;                     // predicted time of a group of samples on one core
     uint64_t weights_bytes;             // of the data in weights.bin
     /* Computes outputs from inputs: reg[i] is an array of regs[i].count ciphertexts; inputs may be overwritten. Calls ck_eval_step
      * before each step. Borrows everything. */

@@ -52,12 +52,22 @@ static size_t slot_of(const struct ck_port *p, size_t element)
     return (size_t)slot;
 }
 
-void ck_port_pack(double *slots, const struct ck_port *p, const double *tensor)
+uint32_t ck_port_batch(const struct ck_port *p)
 {
-    size_t numel = ck_port_numel(p), total = (size_t)p->count * p->n;
-    memset(slots, 0, total * sizeof *slots);
+    return 1u << p->log_batch;
+}
+
+size_t ck_model_groups(const struct ck_model *m, size_t samples)
+{
+    uint32_t batch = ck_port_batch(m->in);
+    return (samples + batch - 1) / batch;
+}
+
+static void pack_one(double *slots, const struct ck_port *p, const double *tensor, uint32_t sample)
+{
+    size_t numel = ck_port_numel(p);
     for (size_t e = 0; e < numel; e++) {
-        size_t s = slot_of(p, e), first = s - s % p->n;
+        size_t s = slot_of(p, e) + sample, first = s - s % p->n;
         for (uint32_t k = 0; k < p->n / p->period; k++) {
             // Periods are powers of two: the cast turns a negative skew into its residue.
             size_t j = (size_t)((int64_t)s + k * p->skew) & (p->period - 1);
@@ -66,10 +76,18 @@ void ck_port_pack(double *slots, const struct ck_port *p, const double *tensor)
     }
 }
 
-void ck_port_unpack(double *tensor, const struct ck_port *p, const double *slots)
+void ck_port_pack(double *slots, const struct ck_port *p, const double *tensor, uint32_t samples)
+{
+    size_t numel = ck_port_numel(p), total = (size_t)p->count * p->n;
+    memset(slots, 0, total * sizeof *slots);
+    for (uint32_t k = 0; k < ck_port_batch(p); k++) pack_one(slots, p, tensor + (k < samples ? k : 0) * numel, k);
+}
+
+void ck_port_unpack(double *tensor, const struct ck_port *p, const double *slots, uint32_t samples)
 {
     size_t numel = ck_port_numel(p);
-    for (size_t e = 0; e < numel; e++) tensor[e] = slots[slot_of(p, e)];
+    for (uint32_t k = 0; k < samples; k++)
+        for (size_t e = 0; e < numel; e++) tensor[k * numel + e] = slots[slot_of(p, e) + k];
 }
 
 size_t ck_port_samples(const struct ck_port *p, const struct ck_npy *a)

@@ -12,9 +12,13 @@ size_t ck_port_numel(const struct ck_port *);
 const char *ck_port_shape(const struct ck_port *);
 const char *ck_npy_shape(const struct ck_npy *);
 
-/* slots: count * n doubles. pack fills every copy and sets the rest to zero; unpack reads the first copy. */
-void ck_port_pack(double *slots, const struct ck_port *, const double *tensor);
-void ck_port_unpack(double *tensor, const struct ck_port *, const double *slots);
+/* Samples that share ciphertexts: a group. */
+uint32_t ck_port_batch(const struct ck_port *);
+size_t ck_model_groups(const struct ck_model *, size_t samples);
+/* slots: count * n doubles; tensor: `samples` samples, 1 .. batch. pack fills every copy and sets the rest to zero, but the places of missing
+ * samples take the first one again: zeros might leave the range of an activation and drown the others. unpack reads the first copy. */
+void ck_port_pack(double *slots, const struct ck_port *, const double *tensor, uint32_t samples);
+void ck_port_unpack(double *tensor, const struct ck_port *, const double *slots, uint32_t samples);
 
 /* Samples in an array: it has the port's shape with any batch extent, or lacks the batch axis (1 sample); 0 if it does not fit. */
 size_t ck_port_samples(const struct ck_port *, const struct ck_npy *);

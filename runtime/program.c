@@ -2,6 +2,7 @@
 // Arguments and messages of the generated programs.
 #include "program.h"
 #include "internal.h"
+#include "port.h"
 #include "thread.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,6 +57,15 @@ const char *ck_bytes_text(uint64_t bytes)
     else if (b < 0x1p30) snprintf(t, sizeof text[0], "%.1f MiB", b * 0x1p-20);
     else snprintf(t, sizeof text[0], "%.2f GiB", b * 0x1p-30);
     return t;
+}
+
+const char *ck_groups_text(const struct ck_model *m, size_t samples)
+{
+    static _Thread_local char text[48];
+    const size_t groups = ck_model_groups(m, samples);
+    if (ck_port_batch(m->in) == 1) return "";
+    snprintf(text, sizeof text, " in %zu group%s of %u", groups, groups == 1 ? "" : "s", ck_port_batch(m->in));
+    return text;
 }
 
 char *ck_path_join(const char *dir, const char *name)

@@ -47,6 +47,8 @@ struct ck_galois_spec *ck_program_keys(const struct ck_program *, const struct c
 uint64_t ck_peak_bytes(void);
 /* "12.3 MiB"; valid until the thread's next call but three. */
 const char *ck_bytes_text(uint64_t bytes);
+/* " in 3 groups of 4" where the program takes groups, else ""; valid until the thread's next call. */
+const char *ck_groups_text(const struct ck_model *, size_t samples);
 /* DIR/NAME, malloc'd; NULL if out of memory. */
 char *ck_path_join(const char *dir, const char *name);
 #endif

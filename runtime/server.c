@@ -2,6 +2,7 @@
 // The generated server program: evaluates the model on encrypted inputs. It reads weights, evaluation keys and ciphertexts; no code here
 // reads a secret.
 #include "internal.h"
+#include "port.h"
 #include "program.h"
 #include "steps.h"
 #include <stdio.h>
@@ -37,7 +38,7 @@ struct server {
     struct ck_steps steps;
     struct ck_writer trace;         // open if p->trace
     struct ck_ct *kept;             // own: what goes to the trace, at its lower level
-    uint32_t nkept, sample;
+    uint32_t nkept, group, here;    // the group that runs, and its samples
     char *weights_path;
 };
 
@@ -47,7 +48,7 @@ static enum ck_err keep(struct server *s, size_t step)
     const struct ck_step *t = &s->p->model->steps[step];
     struct ck_port port = ck_trace_port(s->p->model, t);
     for (uint32_t i = 0; i < t->count; i++) CK_TRY(ck_drop(s->eval, &s->kept[i], &s->reg[t->reg][i], port.level));
-    return ck_ct_save_section(&s->trace, CK_TAG("TRCE"), s->kept, s->ctx, &port, (uint32_t)step, s->sample);
+    return ck_ct_save_section(&s->trace, CK_TAG("TRCE"), s->kept, s->ctx, &port, (uint32_t)step, s->group, s->here);
 }
 
 /* All steps before `step` are done. */
@@ -160,18 +161,19 @@ static void unload(struct server *s)
     free(s->weights_path);
 }
 
-/* One sample: read the inputs, run, append the outputs. */
-static int run_sample(struct server *s, const struct ck_file *in, struct ck_writer *w, uint32_t sample)
+/* One group of `here` samples: read the inputs, run, append the outputs. */
+static int run_group(struct server *s, const struct ck_file *in, struct ck_writer *w, uint32_t group, uint32_t here)
 {
     const struct ck_program *p = s->p;
     const struct ck_model *m = p->model;
     for (uint32_t i = 0; i < m->nin; i++) {
-        const struct ck_section *sec = &in->section[(size_t)sample * m->nin + i];
+        const struct ck_section *sec = &in->section[(size_t)group * m->nin + i];
         const char *why = ck_ct_load(s->reg[m->in_reg[i]], s->ctx, sec, &m->in[i]);
         ck_section_done(in, sec);
         if (why) return ck_fail(p, p->input[0], "%s", why);
     }
-    s->sample = sample;
+    s->group = group;
+    s->here = here;
     enum ck_err err = m->run(s->eval, s->reg);
     if (err == CK_OK) err = finished(s, m->nsteps);
     if (err != CK_OK) return ck_fail_err(p, s->progress.what, err);
@@ -180,7 +182,7 @@ static int run_sample(struct server *s, const struct ck_file *in, struct ck_writ
         for (uint32_t c = 0; c < m->out[i].count; c++)
             if (ct[c].level != m->out[i].level || ct[c].degree != 1 || !ck_scale_equal(ct[c].scale, m->out[i].scale))
                 return ck_fail_err(p, m->out[i].name, CK_ESCALE);
-        err = ck_ct_save_section(w, CK_TAG("OUTP"), ct, s->ctx, &m->out[i], i, sample);
+        err = ck_ct_save_section(w, CK_TAG("OUTP"), ct, s->ctx, &m->out[i], i, group, here);
         if (err != CK_OK) return ck_fail_err(p, p->output[0], err);
     }
     return 0;
@@ -194,8 +196,8 @@ static int report(struct server *s, uint32_t samples, double total)
     s->steps.threads = (uint32_t)s->ctx->threads;
     if (p->layers) ck_steps_print(&s->steps);
     if (p->mode != CK_PROGRESS_QUIET)
-        printf("%u sample%s, %.3f s each, %.3f s loading; peak memory %s\n", samples, samples == 1 ? "" : "s", total / samples,
-               s->steps.loading, ck_bytes_text(s->steps.peak_bytes));
+        printf("%u sample%s%s, %.3f s each, %.3f s loading; peak memory %s\n", samples, samples == 1 ? "" : "s",
+               ck_groups_text(p->model, samples), total / samples, s->steps.loading, ck_bytes_text(s->steps.peak_bytes));
     const char *why = p->report ? ck_steps_write(&s->steps, p->report) : NULL;
     return why ? ck_fail(p, p->report, "%s", why) : 0;
 }
@@ -210,28 +212,31 @@ static int run_all(struct server *s, const struct ck_file *in, const struct ck_p
     if (memcmp(keys, &in->prints.keys, sizeof *keys))
         return ck_fail(p, p->input[0], "is encrypted under another key set than %s; encrypt it with the secret key from the same keygen",
                        p->keys);
+    const uint32_t batch = ck_port_batch(m->in), groups = (uint32_t)ck_model_groups(m, samples);
     size_t most = CK_FILE_SECTIONS_MAX / (p->trace && m->nsteps > m->nout ? m->nsteps : m->nout);
-    if (samples > most)
-        return ck_fail(p, p->input[0], "holds %u samples; at most %zu fit one %s", samples, most, p->trace ? "trace" : "file");
+    if (groups > most)
+        return ck_fail(p, p->input[0], "holds %u samples; at most %zu fit one %s", samples, most * batch, p->trace ? "trace" : "file");
     struct ck_writer w;
-    why = ck_writer_open(&w, p->output[0], 0644, CK_KIND_CIPHERTEXT, 64, samples * m->nout, &in->prints);
+    why = ck_writer_open(&w, p->output[0], 0644, CK_KIND_CIPHERTEXT, 64, groups * m->nout, &in->prints);
     if (why) return ck_fail(p, p->output[0], "%s", why);
-    if (p->trace && (why = ck_writer_open(&s->trace, p->trace, 0644, CK_KIND_CIPHERTEXT, 64, samples * (uint32_t)m->nsteps, &in->prints))) {
+    if (p->trace && (why = ck_writer_open(&s->trace, p->trace, 0644, CK_KIND_CIPHERTEXT, 64, groups * (uint32_t)m->nsteps, &in->prints))) {
         ck_writer_close(&w, 0);
         return ck_fail(p, p->trace, "%s", why);
     }
     double total = 0;
     int rc = 0;
-    for (uint32_t i = 0; i < samples && !rc && !w.why && !(p->trace && s->trace.why); i++) {
+    for (uint32_t i = 0; i < groups && !rc && !w.why && !(p->trace && s->trace.why); i++) {
+        const uint32_t first = i * batch, here = samples - first < batch ? samples - first : batch;
         char title[48];
-        snprintf(title, sizeof title, "sample %u/%u", i + 1, samples);
+        if (here == 1) snprintf(title, sizeof title, "sample %u/%u", first + 1, samples);
+        else snprintf(title, sizeof title, "samples %u-%u/%u", first + 1, first + here, samples);
         ck_progress_begin(&s->progress, p->mode, title);
         s->progress.share = s->steps.share;
-        rc = run_sample(s, in, &w, i);
+        rc = run_group(s, in, &w, i, here);
         double t = ck_progress_end(&s->progress);
         total += t;
         s->steps.samples++;
-        if (!rc && p->mode != CK_PROGRESS_QUIET) printf("sample %u/%u: %.3f s\n", i + 1, samples, t);
+        if (!rc && p->mode != CK_PROGRESS_QUIET) printf("%s: %.3f s\n", title, t);
         fflush(stdout);
     }
     if (p->trace && (why = ck_writer_close(&s->trace, !rc && !w.why)) && !rc && !w.why) rc = ck_fail(p, p->trace, "%s", why);

@@ -36,20 +36,21 @@ const char *ck_evk_covers(const struct ck_evk *, const struct ck_galois_spec *, 
 
 /* ---- ciphertexts (file_ct.c) ---- */
 
-/* A file holds `samples` times the inputs (tag "INPT"), the outputs ("OUTP") or the values of all steps ("TRCE") of a model: one section
- * per sample and port, samples outermost, a = port, b = sample, with all ciphertexts of the port. */
+/* A file holds the inputs (tag "INPT"), the outputs ("OUTP") or the values of all steps ("TRCE") of a model, again and again: one section
+ * per group of samples and port, groups outermost, a = port, b = group, with all ciphertexts of the port. `samples` is their number, of groups
+ * for a trace; every group is full (ck_port_batch) but the last. */
 const char *ck_ct_file_check(uint32_t *samples, const struct ck_file *, const struct ck_model *, uint32_t tag);
-/* One port of one sample: port->count ciphertexts, already initialised with room for the port's level. */
+/* One port of one group: port->count ciphertexts, already initialised with room for the port's level. */
 const char *ck_ct_load(struct ck_ct *out, const struct ck_context *, const struct ck_section *, const struct ck_port *);
 /* Encrypts port->count vectors of port->n values as the next section: seeds and b-parts only. tmp: port->count ciphertexts with room
- * for the port's level. CK_ENOMEM, CK_ERANGE, CK_ERANDOM; the writer's own errors stick in it. */
+ * for the port's level; samples: in this group. CK_ENOMEM, CK_ERANGE, CK_ERANDOM; the writer's own errors stick in it. */
 enum ck_err ck_ct_encrypt_section(struct ck_writer *, struct ck_ct *tmp, const struct ck_context *, const struct ck_secret *,
-                                  const double *values, const struct ck_port *, uint32_t port_index, uint32_t sample);
+                                  const double *values, const struct ck_port *, uint32_t port_index, uint32_t group, uint32_t samples);
 /* A step's value in a trace as a port without shape: as few limbs as hold values below 2^19. */
 struct ck_port ck_trace_port(const struct ck_model *, const struct ck_step *);
 /* port->count ciphertexts of degree 1 as the next section. CK_ENOMEM. */
 enum ck_err ck_ct_save_section(struct ck_writer *, uint32_t tag, const struct ck_ct *, const struct ck_context *, const struct ck_port *,
-                        uint32_t port_index, uint32_t sample);
+                        uint32_t port_index, uint32_t group, uint32_t samples);
 
 /* ---- weights (file_weights.c) ---- */
 

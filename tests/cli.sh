@@ -36,6 +36,8 @@ expect 1 'README.md|LICENSE' compile LICENSE -o "$tmp/x"
 expect 1 '--security.*128' compile $model -o "$tmp/x" --security 80
 expect 1 '--logn' compile $model -o "$tmp/x" --logn 20
 expect 1 '--key-memory' compile $model -o "$tmp/x" --key-memory lots
+expect 1 '--batch.*power of two' compile $model -o "$tmp/x" --batch 3
+expect 1 '--batch.*more slots' compile $model -o "$tmp/x" --batch 32768
 expect 1 '--input-range' compile $model -o "$tmp/x" --input-range 1,0
 expect 1 '--calib' compile $model -o "$tmp/x" --calib nothere.npy
 expect 1 'shape' compile $model -o "$tmp/x" --calib models/fashion.y.npy
@@ -83,6 +85,9 @@ expect 1 'no built programs' run "$tmp/one" --input models/fashion.x.npy
 expect 1 'no built programs' compare "$tmp/one" --input models/fashion.x.npy
 expect 0 'largest error' simulate "$tmp/one" --input models/fashion.x.npy --output "$tmp/y.npy" -q
 expect 1 'shape' simulate "$tmp/one" --input models/fashion.y.npy
+expect 0 '' compile $model -o "$tmp/four" --no-build -q --batch 4
+expect 0 'batch   4 samples in one run' inspect "$tmp/four"
+expect 0 'top-1 equal in 10 of 10' simulate "$tmp/four" --input models/fashion.x.npy --first 10 -q
 expect 1 'the model has 1 input' simulate "$tmp/one" --input models/fashion.x.npy --input models/fashion.x.npy
 expect 0 '' compile $model -o "$tmp/one" --no-build -q
 [ -z "$(find "$tmp" -name '*.tmp-*')" ] && ok || bad "temporary folders were left behind"

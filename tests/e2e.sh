@@ -74,6 +74,8 @@ if [ $# -gt 1 ]; then
 else
     model models/mlp_square.onnx models/fashion.x.npy 10 1e-3
     model models/cryptonets_square.onnx models/fashion.x.npy 3 1e-3
+    model models/mlp_square.onnx models/fashion.x.npy 10 1e-3 --batch 4     # groups of 4, 4 and 2
+    model models/cryptonets_square.onnx models/fashion.x.npy 8 1e-3 --batch 8
     compare
 fi
 echo "$passed passed, $failed failed, 0 skipped"

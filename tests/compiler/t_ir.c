@@ -47,7 +47,7 @@ static void documented(const char *path)
         ir_module_free(m);
         blocks++;
     }
-    CHECK(blocks == 3);
+    CHECK(blocks == 4);
     for (enum ir_op op = 0; op < IR_OP_COUNT; op++) {
         if (strstr(ir_op_name(op), ".input")) continue;
         char want[64];

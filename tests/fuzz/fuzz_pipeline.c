@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-enum { MAX_NUMEL = 96, MAX_VALUES = 12, ROWS = 4, BUNDLE = 1 << 16 };
+enum { MAX_NUMEL = 96, MAX_VALUES = 12, ROWS = 4, BATCH = 4, BUNDLE = 1 << 16 };
 
 struct gen {
     const uint8_t *p, *end;
@@ -290,11 +290,13 @@ static void observe(void *arg, const struct ir_inst *i, const double *value, int
     for (int64_t k = 0; k < n; k++) *top = fmax(*top, isfinite(value[k]) ? fabs(value[k]) : 1e300);
 }
 
-// Results of one input, as tensors; *top is the largest value on the way.
+// Results of one input, as tensors; *top is the largest value on the way. The input is the last of its batch, the
+// others are its rotations.
 static void evaluate(double out[2][MAX_NUMEL], struct ir_module *m, const double *x, double *top)
 {
-    static double in[BUNDLE], raw[2][BUNDLE];
+    static double in[BUNDLE], raw[2][BUNDLE], all[BATCH * MAX_NUMEL];
     struct layout l;
+    uint32_t batch = (uint32_t)ir_batch(m);
     struct ir_run run = {.observe = observe, .arg = top};
     bool slots = m->dialect != IR_TENSOR;
     *top = 0;
@@ -302,7 +304,9 @@ static void evaluate(double out[2][MAX_NUMEL], struct ir_module *m, const double
     for (uint32_t k = 0; k < m->noutputs; k++) ICE_IF(ir_type_numel(&m->outputs[k]->type) > BUNDLE, "a result is too large");
     if (slots) {
         ICE_IF(layout_parse(&l, ir_get_string(m->first->attrs, "layout", "")), "the input has no layout");
-        layout_pack(in, &l, x);
+        for (uint32_t k = 0; k < batch; k++)
+            for (int64_t e = 0, n = layout_numel(&l); e < n; e++) all[k * n + e] = k + 1 < batch ? x[(e + k) % n] : x[e];
+        layout_pack(in, &l, all, batch);
     } else {
         memcpy(in, x, (size_t)ir_type_numel(&m->first->type) * sizeof *in);
     }
@@ -314,7 +318,8 @@ static void evaluate(double out[2][MAX_NUMEL], struct ir_module *m, const double
         }
         ICE_IF(layout_parse(&l, ir_get_string(m->output_attrs[k], "layout", "")), "result %u has no layout", k);
         ICE_IF(layout_numel(&l) > MAX_NUMEL, "result %u is too large", k);
-        layout_unpack(out[k], &l, raw[k]);
+        layout_unpack(all, &l, raw[k], batch);
+        memcpy(out[k], all + (batch - 1) * layout_numel(&l), (size_t)layout_numel(&l) * sizeof(double));
     }
 }
 
@@ -347,7 +352,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     double calib[ROWS * MAX_NUMEL], want[2][MAX_NUMEL], got[2][MAX_NUMEL], top, before;
     int64_t numel[2] = {0}, width = ir_type_numel(&m->first->type);
     for (int64_t k = 0; k < ROWS * width; k++) calib[k] = (double)((k * 7 + data[0]) % 33 - 16) / 16;
-    struct options opt = {.calib = calib, .ncalib = ROWS, .log_slots = 4 + data[0] % 5, .precision = 8, .security = 128,
+    struct options opt = {.calib = calib, .ncalib = ROWS, .log_slots = 4 + data[0] % 5, .batch = 1 << data[0] / 5 % 3, .precision = 8, .security = 128,
                           .activation = "relu=cheb:15,sigmoid=cheb:7,tanh=cheb:7,gelu=cheb:15,hardswish=cheb:7,softplus=cheb:7",
                           .cost = ck_cost_default};
     ICE_IF(ir_verify(m), "the generator built a module that does not verify:\n%s", ir_print_string(m));

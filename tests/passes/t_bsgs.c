@@ -95,7 +95,7 @@ static void check_map(struct arena *a)
     struct options opt = {0};
     CHECK(pass_run(pass_find("bsgs"), m, &opt) == 0);
     struct linmap_counts c = linmap_count(m, y);
-    struct linmap_steps l = linmap_steps(y);
+    struct linmap_steps l = linmap_steps(m, y);
     struct linmap_sets sets;
     linmap_diagonals(a, &sets, &mat, n);
     CHECK(c.diagonals == sets.ptr[nin * nout] && c.rotations == c.babies + c.giants + nout && c.folds == nout);

@@ -94,7 +94,7 @@ static double difference(struct arena *a, struct ir_module *m, double **want, co
         struct layout l;
         if (layout_parse(&l, ir_get_string(i->attrs, "layout", ""))) return INFINITY;
         double *s = ARENA_ARRAY(a, double, ir_type_numel(&i->type));
-        layout_pack(s, &l, x[k]);
+        layout_pack(s, &l, x[k], 1);
         slots[k] = s;
     }
     double **out = ARENA_ARRAY(a, double *, m->noutputs);
@@ -105,7 +105,7 @@ static double difference(struct arena *a, struct ir_module *m, double **want, co
         struct layout l;
         if (layout_parse(&l, ir_get_string(m->output_attrs[o], "layout", "")) || layout_numel(&l) != numel[o]) return INFINITY;
         double *y = ARENA_ARRAY(a, double, numel[o]);
-        layout_unpack(y, &l, out[o]);
+        layout_unpack(y, &l, out[o], 1);
         for (int64_t e = 0; e < numel[o]; e++) {
             worst = fmax(worst, fabs(y[e] - want[o][e]));
             top = fmax(top, fabs(want[o][e]));

@@ -130,24 +130,33 @@ static void ports(void)
     struct ck_port p = {.rank = 3, .dim = {1, 4, 3}, .n = 32, .period = 32, .offset = 2, .ndigits = 3, .digit = digit, .count = 2};
     double x[12], y[12], s[64];
     for (int i = 0; i < 12; i++) x[i] = i + 1;
-    ck_port_pack(s, &p, x);
+    ck_port_pack(s, &p, x, 1);
     for (int i = 0; i < 4; i++)
         for (int j = 0; j < 3; j++) CHECKF(s[2 + i / 2 * 32 + i % 2 + 4 * j] == x[3 * i + j], "element %d,%d", i, j);
-    ck_port_unpack(y, &p, s);
+    ck_port_unpack(y, &p, s, 1);
     CHECK(!memcmp(x, y, sizeof x));
 
     // A period of 8 with copies turned by 3: slot 8 k + j holds slot (j - 3 k) mod 8 of copy 0.
     static const struct ck_digit flat[] = {{0, 6, 1}};
     p = (struct ck_port){.rank = 2, .dim = {1, 6}, .n = 32, .period = 8, .skew = 3, .ndigits = 1, .digit = flat, .count = 1};
-    ck_port_pack(s, &p, x);
+    ck_port_pack(s, &p, x, 1);
     for (int k = 0; k < 4; k++)
         for (int j = 0; j < 8; j++) {
             int from = ((j - 3 * k) % 8 + 8) % 8;
             CHECKF(s[8 * k + j] == (from < 6 ? x[from] : 0), "copy %d slot %d", k, j);
         }
     p.skew = -3;
-    ck_port_pack(s, &p, x);
+    ck_port_pack(s, &p, x, 1);
     CHECK(s[8 + 5] == x[0] && s[16 + 2] == x[0]);
+
+    // Two samples of six elements in a group of four: s 4 + k; the places that are left take the first.
+    p = (struct ck_port){.rank = 2, .dim = {1, 6}, .n = 32, .period = 32, .log_batch = 2, .ndigits = 1,
+                         .digit = &(struct ck_digit){0, 6, 4}, .count = 1};
+    ck_port_pack(s, &p, x, 2);
+    for (int j = 0; j < 8; j++)
+        for (int k = 0; k < 4; k++) CHECKF(s[4 * j + k] == (j < 6 ? x[(k == 1) * 6 + j] : 0), "sample %d slot %d", k, j);
+    ck_port_unpack(y, &p, s, 2);
+    CHECK(!memcmp(x, y, sizeof x));
 
     struct ck_npy a = {CK_NPY_F4, 2, {5, 6}, NULL}, b = {CK_NPY_F4, 1, {6}, NULL}, c = {CK_NPY_F4, 2, {6, 5}, NULL};
     CHECK(ck_port_samples(&p, &a) == 5 && ck_port_samples(&p, &b) == 1 && ck_port_samples(&p, &c) == 0);
