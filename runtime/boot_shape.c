@@ -96,10 +96,9 @@ static uint32_t weight(const struct boot_factor *f)
 
 static void make_factor(struct boot_factor *f, const struct ck_params *par, uint32_t level, uint32_t radix, uint32_t log_stride)
 {
-    uint32_t alpha, np;
-    ck_params_gadget(par, level + 1, &alpha, &np);
+    // Another use of a rotation may bring a key with more special primes than the gadget of this level has.
     *f = (struct boot_factor){.level = level, .radix = radix, .log_stride = log_stride, .log_period = log_stride + radix,
-                              .rows = level + 1 + np};
+                              .rows = level + 1 + par->np};
     uint32_t best = 0, least = UINT32_MAX;
     for (uint32_t w = 0; w <= radix; w++) {
         split(f, par->log_slots, w);
