@@ -44,6 +44,10 @@ struct pass_flags {
  * ckks module reads no samples). 0, or -1 after diag_error. */
 int pass_flags_resolve(struct options *out, struct arena *, const struct pass_flags *, const struct ir_module *);
 
+/* Sets opt->batch to the number of samples a run whose predicted time per sample is least, for a module that has passed `affine`; `dir` takes
+ * temporary files. 0, or -1 after diag_error. */
+int batch_choose(struct options *opt, struct arena *, struct ir_module *, const char *dir);
+
 /* Reads samples of one input of the given shape (leading axis 1 is the batch) from a .npy, .npz or .pb file: [batch] arrays of doubles,
  * row-major, in the arena. `member` names the array of an .npz that holds several; may be NULL. 0, or -1 after diag_error(option). */
 int samples_read(double **out, int64_t *batch, struct arena *, const char *option, const char *path, const char *member,

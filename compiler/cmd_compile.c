@@ -105,7 +105,12 @@ static int compile_into(struct compile *c, struct ir_module *m, const char *mode
     if (locate_runtime(&place, c->arena, c->runtime)) return -1;
     if (m->dialect == IR_TENSOR && ir_save(m, arena_printf(c->arena, "%s/model.ir", tmp))) return -1;
     if (m->dialect == IR_TENSOR) remember_nodes(c, m);
-    if (pipeline_run(m, &c->opt, c->start_at, NULL, after_pass, c)) return -1;
+    const char *start = c->start_at;
+    if (c->opt.batch == OPTIONS_BATCH_AUTO) {
+        if (pipeline_run(m, &c->opt, start, "affine", after_pass, c) || batch_choose(&c->opt, c->arena, m, tmp)) return -1;
+        start = "layout";
+    }
+    if (pipeline_run(m, &c->opt, start, NULL, after_pass, c)) return -1;
     const struct codegen_options gen = {
         .nodes = c->nodes,
         .nnodes = c->nnodes,
@@ -160,6 +165,10 @@ static int compile(struct compile *c, const char *model)
     if (!m) return -1;
     for (const char *const *p = pass_pipeline; *p; p++) c->total++;
     int bad = pass_flags_resolve(&c->opt, c->arena, &c->flags, m);
+    if (!bad && c->opt.batch == OPTIONS_BATCH_AUTO && (c->stop_after || m->dialect != IR_TENSOR)) {
+        diag_error("--batch", "auto plans a whole program from its tensors on: give a number%s", c->stop_after ? ", or no --stop-after" : "");
+        bad = -1;
+    }
     if (!bad && c->stop_after) {
         bad = pipeline_run(m, &c->opt, c->start_at, c->stop_after, after_pass, c);
         progress("", 1, 1);

@@ -28,6 +28,13 @@ static int run_passes(struct ir_module *m, const struct options *opt, struct are
     return 0;
 }
 
+static int no_auto(const struct options *opt)
+{
+    if (opt->batch != OPTIONS_BATCH_AUTO) return 0;
+    diag_error("--batch", "auto is a choice between whole plans, which `tacet compile` makes: give a number");
+    return -1;
+}
+
 int cmd_opt(int argc, char **argv)
 {
     struct pass_flags flags = PASS_FLAGS_INIT;
@@ -57,7 +64,7 @@ int cmd_opt(int argc, char **argv)
     if (!m) return 1;
     struct arena *a = arena_new();
     struct options opt;
-    int bad = ir_verify(m) || pass_flags_resolve(&opt, a, &flags, m) || run_passes(m, &opt, a, passes);
+    int bad = ir_verify(m) || pass_flags_resolve(&opt, a, &flags, m) || no_auto(&opt) || run_passes(m, &opt, a, passes);
     if (in_text > 0) ir_consts_in_text(m, in_text);
     if (!bad && output)
         bad = ir_save(m, output);

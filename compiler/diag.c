@@ -52,9 +52,11 @@ void diag_reset(void)
     errors = 0;
 }
 
-void diag_set_quiet(int on)
+int diag_set_quiet(int on)
 {
+    int was = quiet;
     quiet = on;
+    return was;
 }
 
 void diag_ice(const char *file, int line, const char *fmt, ...)

@@ -8,8 +8,8 @@ void diag_error(const char *where, const char *fmt, ...) __attribute__((format(p
 void diag_warn(const char *where, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void diag_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));     // silent under --quiet
 int diag_error_count(void);
-void diag_reset(void);          // for tests and fuzzers
-void diag_set_quiet(int on);    // notes and, for fuzzers (2), errors too
+void diag_reset(void);          // for tests, fuzzers and trial plans
+int diag_set_quiet(int on);     // 1: notes, 2: warnings and errors too (fuzzers, trial plans); returns what it was
 
 _Noreturn void diag_ice(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 #define ICE(...) diag_ice(__FILE__, __LINE__, __VA_ARGS__)

@@ -56,7 +56,7 @@ static const char any_attrs[] = "layout=s name=s node=s reg=i rhi=f rlo=f shape=
 static const char result_attrs[] = "layout=s name=s post=s postshape=I shape=I";
 static const char module_attrs[] = "alpha=i batch=i boot_left=i boot_range=i boot_ratio=f bytes_keys=i bytes_peak=i bytes_regs=i bytes_weights=i "
                                    "key_level=I key_rot=I log_slots=i logn=i nregs=i p=I precision=f q=I reg_count=I reg_degree=I "
-                                   "reg_level=I samples=i scale=f seconds=f "
+                                   "reg_level=I scale=f seconds=f "
                                    "security=i";
 
 static char kind_letter(enum ir_attr_kind k)

@@ -6,7 +6,7 @@
 // one in a ring that has the room. Matrices and constants are kept for one sample (docs/IR.md, module attribute `batch`); only the
 // plaintexts in weights.bin grow B times, each value being repeated. The layout pass has left the room (n B <= N/2).
 // Why interleaved and not one sample after another: docs/design/0006-batches.md.
-// Module attributes: reads `samples` (layout, when it chose the batch), else the option; sets `batch`.
+// Module attributes: sets `batch`, from the option of that name.
 #include "pass.h"
 
 #include "../compiler/diag.h"
@@ -33,9 +33,8 @@ static void multiply(struct ir_module *m, struct ir_inst *i, const char *key, in
 
 enum pass_res pass_batch(struct pass_ctx *ctx, struct ir_module *m)
 {
-    int64_t batch = ir_get_int(m->attrs, "samples", ctx->opt->batch > 1 ? ctx->opt->batch : 1);
+    int64_t batch = ctx->opt->batch > 1 ? ctx->opt->batch : 1;
     uint32_t log_batch = 0, n = m->first ? m->first->type.n : 1;
-    ir_unset(&m->attrs, "samples");
     if (batch == 1) return PASS_OK;
     if (ir_batch(m) > 1) {
         diag_error("--batch", "the module's vectors hold batches of %lld already", (long long)ir_batch(m));

@@ -13,7 +13,7 @@ struct options {
     int logn;                       // pinned ring degree
     int bootstrap;                  // levels left after bootstrapping; 0: choose, -1: never bootstrap
     int log_slots;                  // pinned slots of a vector (at most logn-1); 0: the layout pass chooses
-    int batch;                      // samples that one ciphertext carries, a power of two; 0 or 1: one; OPTIONS_BATCH_AUTO: the cheapest a sample
+    int batch;                      // samples that one ciphertext carries, a power of two; 0 or 1: one; OPTIONS_BATCH_AUTO: for the driver to choose
     int64_t key_memory, memory;     // bytes
     const char *activation;         // "Relu=cheb:63,name=minimax:15,15,27"
     const double *calib;            // [ncalib][elements of input 0]; borrowed

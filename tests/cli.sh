@@ -85,6 +85,10 @@ expect 1 'no built programs' run "$tmp/one" --input models/fashion.x.npy
 expect 1 'no built programs' compare "$tmp/one" --input models/fashion.x.npy
 expect 0 'largest error' simulate "$tmp/one" --input models/fashion.x.npy --output "$tmp/y.npy" -q
 expect 1 'shape' simulate "$tmp/one" --input models/fashion.y.npy
+expect 1 'give a number' compile $model --batch auto --stop-after bsgs
+expect 0 'batches of [0-9]+ samples: .* predicted' compile $model -o "$tmp/auto" --no-build --batch auto
+expect 0 'batch   [0-9]+ samples in one run' inspect "$tmp/auto"
+[ -z "$(find "$tmp/auto" -name 'batch.ir*')" ] && ok || bad 'trial plans were left behind'
 expect 0 '' compile $model -o "$tmp/four" --no-build -q --batch 4
 expect 0 'batch   4 samples in one run' inspect "$tmp/four"
 expect 0 'top-1 equal in 10 of 10' simulate "$tmp/four" --input models/fashion.x.npy --first 10 -q

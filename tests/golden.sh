@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Golden tests: each tests/golden/PASS/x.ir is run through PASS ("parse" and "verify": no pass) and must print x.out, or fail with the
-# message in x.err. What passes print is the text of docs/IR.md with small constants in it.
+# message in x.err; x.flags may hold options. What passes print is the text of docs/IR.md with small constants in it.
 # usage: tests/golden.sh BUILD [--update]     --update rewrites the expectations: read the diff before you commit it
 cd "$(dirname "$0")/golden" || exit 1
 tacet=../../${1:-build/release}/tacet
@@ -13,7 +13,8 @@ trap 'rm -f "$got" "$err"' EXIT
 for ir in */*.ir; do
     pass=${ir%%/*}
     case $pass in parse | verify) pass= ;; esac
-    "$tacet" opt "$ir" --passes "$pass" --constants 64 >"$got" 2>"$err"
+    flags=$(cat "${ir%.ir}.flags" 2>/dev/null)
+    "$tacet" opt "$ir" --passes "$pass" $flags --constants 64 >"$got" 2>"$err"
     status=$?
     if [ $status = 0 ]; then want=${ir%.ir}.out from=$got; else want=${ir%.ir}.err from=$err; fi
     if [ "$2" = --update ] && [ $status -le 1 ]; then
