@@ -17,7 +17,7 @@
 
 #include <string.h>
 
-static const int64_t MAX_ENTRIES = INT64_C(1) << 30;
+static const int64_t MAX_ENTRIES = INT64_C(1) << 34;     // of one matrix; a convolution stores far fewer
 static const double LEVEL_PRICE = 8;    // rotations that one level is worth
 
 struct state {
@@ -202,18 +202,22 @@ static bool is_sum(const struct ir_inst *i)
     return i->op == IR_TENSOR_add || i->op == IR_TENSOR_sub;
 }
 
-static void count_entries(struct state *s, const struct ir_inst *i)
+static int64_t max_row(struct state *s, const struct ir_inst *i)
 {
-    if (s->max_row[i->id] >= 0) return;
-    s->max_row[i->id] = sparse_max_row(&s->map[i->id].mat);
-    s->max_col[i->id] = sparse_max_col(s->a, &s->map[i->id].mat);
+    if (s->max_row[i->id] < 0) s->max_row[i->id] = sparse_max_row(&s->map[i->id].mat);
+    return s->max_row[i->id];
+}
+
+static int64_t max_col(struct state *s, const struct ir_inst *i)
+{
+    if (s->max_col[i->id] < 0) s->max_col[i->id] = sparse_max_col(s->a, &s->map[i->id].mat);
+    return s->max_col[i->id];
 }
 
 /* A permutation, selection, embedding or diagonal scaling. */
 static bool monomial(struct state *s, const struct ir_inst *i)
 {
-    count_entries(s, i);
-    return s->max_row[i->id] <= 1 && s->max_col[i->id] <= 1;
+    return max_row(s, i) <= 1 && max_col(s, i) <= 1;
 }
 
 static double *sum_bias(struct state *s, int64_t n, const double *a, const double *b, double factor)
@@ -284,8 +288,7 @@ static bool distribute(struct state *s, struct ir_inst *i)
 
 static double price(struct state *s, const struct ir_inst *i)
 {
-    count_entries(s, i);
-    return affine_price(s->max_row[i->id], s->max_col[i->id]);
+    return affine_price(max_row(s, i), max_col(s, i));
 }
 
 /* What composing `v` with the map it reads gains, in rotations; negative or zero: not worth it. */
@@ -300,10 +303,8 @@ static double gain(struct state *s, struct ir_inst *v)
     double parts = price(s, v) + (alone ? price(s, u) : 0) + LEVEL_PRICE;
     int64_t limit = 4 * (ir_csr_nnz(a) + ir_csr_nnz(b)) + 65536;
     double g = -1;
-    if (sparse_mul_nnz(s->a, b, a, limit) >= 0) {
-        struct ir_csr c = sparse_mul(s->a, b, a);
-        g = parts - affine_price(sparse_max_row(&c), sparse_max_col(s->a, &c));
-    }
+    int64_t row, col;
+    if (sparse_mul_nnz(s->a, b, a, limit, &row, &col) >= 0) g = parts - affine_price(row, col);
     if (g <= 0) s->refused[v->id] = pair;
     return g;
 }

@@ -246,13 +246,45 @@ static int int32_cmp(const void *x, const void *y)
     return a < b ? -1 : a > b;
 }
 
-/* a b where every row of b has at most one entry: the entries of a, renumbered and scaled. */
+/* How far each row of b may be left behind or ahead while the rows only repeat, moved by as many columns. */
+static void repeats(int32_t *back, int32_t *ahead, const struct ir_csr *b)
+{
+    for (int64_t r = 1; r < b->rows; r++)
+        if (b->line[r] == b->line[r - 1] && b->shift[r] == b->shift[r - 1] + 1) back[r] = back[r - 1] + 1;
+    for (int64_t r = b->rows - 1; r-- > 0;)
+        if (back[r + 1]) ahead[r] = ahead[r + 1] + 1;
+}
+
+/* a b where every row of b has at most one entry: the entries of a, renumbered and scaled. A row of a that is another moved by no more than b
+ * repeats under each of its columns gives that row again. */
 static struct ir_csr mul_single(struct arena *arena, const struct ir_csr *a, const struct ir_csr *b)
 {
     struct sparse out;
+    struct last {
+        int64_t row;            // + 1
+        int32_t shift, back, ahead;
+    } *last = NULL;
+    int32_t *back = NULL, *ahead = NULL;
+    if (a->line && a->mask == INT32_MAX && b->line && b->mask == INT32_MAX) {
+        last = ARENA_ARRAY(arena, struct last, a->lines + 1);
+        back = ARENA_ARRAY(arena, int32_t, b->rows + 1);
+        ahead = ARENA_ARRAY(arena, int32_t, b->rows + 1);
+        repeats(back, ahead, b);
+    }
     sparse_begin(&out, arena, a->rows, b->cols);
     for (int64_t r = 0; r < a->rows; r++) {
         struct ir_row row = ir_csr_row(a, r);
+        struct last *l = last ? &last[a->line[r]] : NULL;
+        if (l && l->row && row.shift - l->shift >= -l->back && row.shift - l->shift <= l->ahead) {
+            sparse_same_row(&out, l->row - 1, row.shift - l->shift);
+            continue;
+        }
+        if (l) *l = (struct last){r + 1, row.shift, INT32_MAX, INT32_MAX};
+        for (int64_t i = row.lo; i < row.hi && l; i++) {
+            int32_t c = ir_csr_col(a, row, i);
+            l->back = back[c] < l->back ? back[c] : l->back;
+            l->ahead = ahead[c] < l->ahead ? ahead[c] : l->ahead;
+        }
         for (int64_t i = row.lo; i < row.hi; i++) {
             struct ir_row one = ir_csr_row(b, ir_csr_col(a, row, i));
             if (one.lo < one.hi) sparse_put(&out, ir_csr_col(b, one, one.lo), a->val[i] * b->val[one.lo]);
@@ -346,19 +378,26 @@ struct ir_csr sparse_add(struct arena *arena, const struct ir_csr *a, const stru
     return sparse_finish(&out);
 }
 
-int64_t sparse_mul_nnz(struct arena *arena, const struct ir_csr *a, const struct ir_csr *b, int64_t limit)
+int64_t sparse_mul_nnz(struct arena *arena, const struct ir_csr *a, const struct ir_csr *b, int64_t limit, int64_t *max_row,
+                       int64_t *max_col)
 {
     int64_t *stamp = ARENA_ARRAY(arena, int64_t, b->cols), nnz = 0;     // row + 1 that last touched the column
+    int64_t *count = ARENA_ARRAY(arena, int64_t, b->cols);
+    *max_row = *max_col = 0;
     for (int64_t r = 0; r < a->rows; r++) {
+        int64_t before = nnz;
         struct ir_row row = ir_csr_row(a, r);
         for (int64_t i = row.lo; i < row.hi; i++) {
             struct ir_row from = ir_csr_row(b, ir_csr_col(a, row, i));
             for (int64_t j = from.lo; j < from.hi; j++) {
                 int32_t c = ir_csr_col(b, from, j);
-                nnz += stamp[c] != r + 1;
+                if (stamp[c] == r + 1) continue;
                 stamp[c] = r + 1;
+                nnz++;
+                if (++count[c] > *max_col) *max_col = count[c];
             }
         }
+        if (nnz - before > *max_row) *max_row = nnz - before;
         if (nnz > limit) return -1;
     }
     return nnz;

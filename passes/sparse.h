@@ -34,8 +34,9 @@ struct ir_csr sparse_identity(struct arena *, int64_t n);
 struct ir_csr sparse_mul(struct arena *, const struct ir_csr *a, const struct ir_csr *b);      // a b
 struct ir_csr sparse_add(struct arena *, const struct ir_csr *a, const struct ir_csr *b, double factor);   // a + factor b
 
-/* Entries of a b without computing it, or -1 once they exceed `limit`. */
-int64_t sparse_mul_nnz(struct arena *, const struct ir_csr *a, const struct ir_csr *b, int64_t limit);
+/* Entries of a b without computing it, or -1 once they exceed `limit`; with them the most in one row and in one column. */
+int64_t sparse_mul_nnz(struct arena *, const struct ir_csr *a, const struct ir_csr *b, int64_t limit, int64_t *max_row,
+                       int64_t *max_col);
 
 /* y = A x. */
 void sparse_apply(double *y, const struct ir_csr *, const double *x);

@@ -51,9 +51,10 @@ static void check_round(struct arena *a)
             CHECK(dp[i * k + j] == want);
         }
     for (int64_t i = 0; i < n * m; i++) CHECK(ds[i] == dx[i] - 2 * dz[i]);
-    int64_t nnz = sparse_mul_nnz(a, &x, &y, INT64_MAX);
+    int64_t max_row, max_col, nnz = sparse_mul_nnz(a, &x, &y, INT64_MAX, &max_row, &max_col);
+    CHECK(max_row >= sparse_max_row(&p) && max_col >= sparse_max_col(a, &p) && max_row <= k && max_col <= n);
     CHECK(nnz >= ir_csr_nnz(&p));
-    CHECK(nnz == 0 || sparse_mul_nnz(a, &x, &y, nnz - 1) == -1);
+    CHECK(nnz == 0 || sparse_mul_nnz(a, &x, &y, nnz - 1, &max_row, &max_col) == -1);
     double *v = ARENA_ARRAY(a, double, m), *w = ARENA_ARRAY(a, double, n);
     for (int64_t i = 0; i < m; i++) v[i] = next(9);
     sparse_apply(w, &x, v);
