@@ -77,13 +77,14 @@ static void try_split(struct search *s, uint32_t m1, uint32_t m2, int kind)
 static void take_union(struct search *s, struct bsgs_plan *out)
 {
     uint32_t total = s->sets->ptr[s->sets->nin * s->sets->nout], n = 0;
-    uint32_t *d = ARENA_ARRAY(s->a, uint32_t, total + 1);
-    memcpy(d, s->sets->d, sizeof *d * total);
-    if (s->sets->nin * s->sets->nout > 1) qsort(d, total, sizeof *d, u32_cmp);
-    for (uint32_t k = 0; k < total; k++)
-        if (k == 0 || d[k] != d[n - 1]) d[n++] = d[k];
-    out->union_d = d;
-    out->nunion = n;
+    uint8_t *used = ARENA_ARRAY(s->a, uint8_t, s->modulus);
+    for (uint32_t k = 0; k < total; k++) {
+        n += !used[s->sets->d[k]];
+        used[s->sets->d[k]] = 1;
+    }
+    out->union_d = ARENA_ARRAY(s->a, uint32_t, n + 1);
+    for (uint32_t d = 0; d < s->modulus; d++)
+        if (used[d]) out->union_d[out->nunion++] = d;
 }
 
 /* Cuts the circle at its widest gap. */
@@ -204,10 +205,12 @@ uint32_t bsgs_find(const struct bsgs_plan *p, uint32_t d)
 static double price(struct arena *a, const struct bsgs_plan *p, const struct linmap_sets *s, const struct bsgs_weights *w)
 {
     uint8_t *b = ARENA_ARRAY(a, uint8_t, s->nin * p->nbaby + 1), *g = ARENA_ARRAY(a, uint8_t, s->nout * p->ngiant + 1);
+    uint32_t *index = ARENA_ARRAY(a, uint32_t, s->modulus);
+    for (uint32_t k = 0; k < p->nunion; k++) index[p->union_d[k]] = k;
     for (uint32_t o = 0; o < s->nout; o++)
         for (uint32_t i = 0; i < s->nin; i++)
             for (uint32_t k = s->ptr[o * s->nin + i]; k < s->ptr[o * s->nin + i + 1]; k++) {
-                uint32_t u = bsgs_find(p, s->d[k]);
+                uint32_t u = index[s->d[k]];
                 b[i * p->nbaby + p->of_baby[u]] = 1;
                 g[o * p->ngiant + p->of_giant[u]] = 1;
             }

@@ -125,7 +125,6 @@ static void add_periodic(struct list *list, const struct lproblem *p, const stru
         return;
     }
     if (span(&k.l) > extent) extent = span(&k.l);
-    if (extent > p->n && p->n % k.g.block != 0) return;
     int64_t least = pow2_above(extent);
     k.l.period = (uint32_t)(least < p->n ? least : p->n);
     add(list, &k);
