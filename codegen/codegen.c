@@ -87,11 +87,14 @@ int codegen_write(struct ir_module *m, const char *dir, const struct codegen_opt
     };
     struct arena *a = arena_new();
     struct program p;
-    int bad = program_read(&p, m, a, opt) || write_weights(&p, dir);
-    if (!bad) record_errors(&p, m);
+    int bad = program_read(&p, m, a, opt);
+    if (opt->plan_only) p.weights_bytes = (uint64_t)ir_get_int(m->attrs, "bytes_weights", 0);
+    else bad = bad || write_weights(&p, dir);
+    if (!bad && !opt->plan_only) record_errors(&p, m);
     bad = bad || ir_save(m, arena_printf(a, "%s/program.ir", dir));
     if (!bad) program_count(&p);
-    for (size_t k = 0; !bad && k < sizeof files / sizeof *files; k++) bad = write_text(&p, dir, files[k].name, files[k].emit);
+    for (size_t k = 0; !bad && k < sizeof files / sizeof *files; k++)
+        if (!opt->plan_only || files[k].emit == emit_plan) bad = write_text(&p, dir, files[k].name, files[k].emit);
     arena_free(a);
     return bad ? -1 : 0;
 }

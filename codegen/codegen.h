@@ -23,9 +23,10 @@ struct codegen_options {
     int threads;                    // that the programs use unless told otherwise
     struct ck_cost cost;
     void (*progress)(const char *what, size_t done, size_t total);  // may be NULL
+    bool plan_only;                 // no weights, no programs: plan.json and program.ir
 };
 
 /* Writes model.c, tables.c, client.c, server.c, weights.bin, plan.json, program.ir (+ .npz) and build.ninja into the existing
- * folder `dir`. The same module and options give the same bytes. 0, or -1 after diag_error. */
+ * folder `dir`, or some of them (plan_only). The same module and options give the same bytes. 0, or -1 after diag_error. */
 int codegen_write(struct ir_module *, const char *dir, const struct codegen_options *);
 #endif

@@ -58,7 +58,7 @@ static int build(struct compile *c, const char *dir)
     if (child.status) {
         const char *const loud[] = {"ninja", "-C", dir, "-j", "1", NULL};
         child_run(&child, loud, false);
-        diag_error(c->output, "building the generated programs failed; `--no-build` keeps the folder to look at");
+        diag_error(c->output, "building the generated programs failed, see above");
         return -1;
     }
     return 0;
@@ -123,6 +123,7 @@ static int compile_into(struct compile *c, struct ir_module *m, const char *mode
         .threads = c->opt.threads,
         .cost = c->opt.cost,
         .progress = progress,
+        .plan_only = c->no_build,
     };
     if (codegen_write(m, tmp, &gen)) return -1;
     return c->no_build ? 0 : build(c, tmp);
@@ -191,7 +192,7 @@ int cmd_compile(int argc, char **argv)
         {"--output", 'o', "DIR", "folder to make (with --stop-after: IR text file)", .string = &c.output},
         PASS_FLAG_SPECS(c.flags),
         {"--jobs", 'j', "J", "compiler processes at once (2)", .count = &c.jobs},
-        {"--no-build", 0, NULL, "write the folder, do not build the programs", .flag = &c.no_build},
+        {"--no-build", 0, NULL, "plan only: no weights and no programs, enough for inspect and simulate", .flag = &c.no_build},
         {"--cc", 0, "CC", "C compiler for the generated code (cc)", .string = &c.cc},
         {"--runtime", 0, "DIR", "ck.h and libck.a, or the prefix they are installed under; also TACET_RUNTIME",
          .string = &c.runtime},
