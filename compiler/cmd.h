@@ -68,7 +68,11 @@ struct samples {
     int64_t rows;
     uint32_t nin, nout;
     double **in, **out;             // [rows][elements], in the arena
+    const int64_t *labels;          // [rows] true classes, or NULL
 };
+
+/* The first `wanted` integers of a file; 0, or -1 after diag_error that names the option. */
+int labels_read(int64_t **out, struct arena *, const char *option, const char *path, int64_t wanted);
 /* Reads the files of every input; the outputs are allocated. 0, or -1 after diag_error. */
 int samples_load(struct samples *, struct arena *, const struct ir_module *, const char *option, const struct arg_list *texts);
 /* The same inputs, with outputs of its own. */

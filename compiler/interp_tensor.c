@@ -110,16 +110,21 @@ static double combine(enum ir_op op, double a, double b)
     }
 }
 
-/* Where each element of a type reads an operand of shape (rank, dim) broadcast to it; NULL for the element itself. */
-static const int64_t *broadcast(struct interp *in, const struct ir_type *t, uint32_t rank, const int64_t *dim)
+/* Where the elements of a type read an operand of shape (rank, dim) broadcast to it: step k, or map[k] if there is a map. */
+struct reads {
+    int64_t step;
+    const int64_t *map;
+};
+
+static struct reads broadcast(struct interp *in, const struct ir_type *t, uint32_t rank, const int64_t *dim)
 {
     int64_t numel = 1, n = ir_type_numel(t);
     for (uint32_t d = 0; d < rank; d++) numel *= dim[d];
-    if (numel == n) return NULL;
+    if (numel == n || numel == 1) return (struct reads){numel == n, NULL};
     int64_t *map = ARENA_ARRAY(in->arena, int64_t, n);
     struct walk w = walk_of(t);
-    for (int64_t k = 0; numel > 1 && k < n; k++, step(&w)) map[k] = spread(&w, rank, dim);
-    return map;
+    for (int64_t k = 0; k < n; k++, step(&w)) map[k] = spread(&w, rank, dim);
+    return (struct reads){0, map};
 }
 
 static void binary(struct interp *in, const struct ir_inst *i, double *out)
@@ -127,13 +132,13 @@ static void binary(struct interp *in, const struct ir_inst *i, double *out)
     const struct ir_type *ta = &i->args[0]->type, *tb = i->nargs > 1 ? &i->args[1]->type : NULL;
     const struct ir_const *c = tb ? NULL : ir_const_find(in->m, ir_get_string(i->attrs, "value", ""));
     const double *a = interp_arg(in, i, 0), *b = tb ? interp_arg(in, i, 1) : interp_const(in, i, "value");
-    const int64_t *at_a = broadcast(in, &i->type, ta->rank, ta->dim);
-    const int64_t *at_b = tb ? broadcast(in, &i->type, tb->rank, tb->dim) : broadcast(in, &i->type, c->rank, c->dim);
+    struct reads ra = broadcast(in, &i->type, ta->rank, ta->dim);
+    struct reads rb = tb ? broadcast(in, &i->type, tb->rank, tb->dim) : broadcast(in, &i->type, c->rank, c->dim);
     int64_t n = ir_type_numel(&i->type), na = ir_type_numel(ta), nb = tb ? ir_type_numel(tb) : 0;
 #pragma omp parallel for if (in->rows > 1)
     for (int64_t r = 0; r < in->rows; r++)
         for (int64_t k = 0; k < n; k++)
-            out[r * n + k] = combine(i->op, a[r * na + (at_a ? at_a[k] : k)], b[r * nb + (at_b ? at_b[k] : k)]);
+            out[r * n + k] = combine(i->op, a[r * na + (ra.map ? ra.map[k] : ra.step * k)], b[r * nb + (rb.map ? rb.map[k] : rb.step * k)]);
 }
 
 static int64_t axis_of(int64_t a, uint32_t rank)

@@ -128,17 +128,16 @@ int inputs_match(const char **path, const struct ir_module *m, const char *optio
     return 0;
 }
 
-static int labels_read(int64_t **out, struct arena *arena, const char *path, int64_t wanted)
+int labels_read(int64_t **out, struct arena *arena, const char *option, const char *path, int64_t wanted)
 {
     struct ck_npy a;
     const char *why = ck_array_read(&a, path, NULL);
     if (why) {
-        diag_error("--calib-labels", "%s: %s", path, why);
+        diag_error(option, "%s: %s", path, why);
         return -1;
     }
-    int bad = (int64_t)ck_npy_numel(&a) != wanted;
-    if (bad)
-        diag_error("--calib-labels", "%s has %zu labels for %lld samples", path, ck_npy_numel(&a), (long long)wanted);
+    int bad = (int64_t)ck_npy_numel(&a) < wanted;
+    if (bad) diag_error(option, "%s has %zu labels for %lld samples", path, ck_npy_numel(&a), (long long)wanted);
     int64_t *v = bad ? NULL : ARENA_ARRAY(arena, int64_t, wanted);
     for (int64_t i = 0; !bad && i < wanted; i++) v[i] = (int64_t)ck_npy_at(&a, (size_t)i);
     ck_npy_clear(&a);
@@ -211,7 +210,7 @@ int pass_flags_resolve(struct options *out, struct arena *a, const struct pass_f
     if (samples_read(&samples, &out->ncalib, a, "--calib", f->calib, ir_get_string(x->attrs, "name", NULL), x->type.rank, x->type.dim)) return -1;
     out->calib = samples;
     int64_t *labels = NULL;
-    if (f->calib_labels && labels_read(&labels, a, f->calib_labels, out->ncalib)) return -1;
+    if (f->calib_labels && labels_read(&labels, a, "--calib-labels", f->calib_labels, out->ncalib)) return -1;
     out->calib_labels = labels;
     return 0;
 }

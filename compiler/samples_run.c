@@ -64,6 +64,14 @@ struct samples samples_like(const struct samples *s, struct arena *a, const stru
     return like;
 }
 
+static void print_right(const char *who, const double *v, const struct samples *s, int64_t width)
+{
+    int64_t right = 0;
+    for (int64_t r = 0; r < s->rows; r++) right += error_top(v + r * width, width) == s->labels[r];
+    printf("%s: %lld of %lld predictions are the true class (%.2f %%)\n", who, (long long)right, (long long)s->rows,
+           100.0 * (double)right / (double)s->rows);
+}
+
 int samples_against_model(const struct samples *s, struct arena *a, const struct ir_module *program, const char *dir, const char *what)
 {
     const char *path = arena_printf(a, "%s/model.ir", dir);
@@ -80,6 +88,9 @@ int samples_against_model(const struct samples *s, struct arena *a, const struct
     for (uint32_t k = 0; !bad && k < s->nout; k++) {
         struct error_stats e = error_measure(s->out[k], plain.out[k], s->rows, output_numel(m, k));
         error_print(arena_printf(a, "%s%s", ir_get_string(m->output_attrs[k], "name", "output"), what), &e);
+        if (!s->labels || k) continue;
+        print_right("plain", plain.out[k], s, output_numel(m, k));
+        print_right("simulated", s->out[k], s, output_numel(m, k));
     }
     ir_module_free(m);
     return bad ? -1 : 0;

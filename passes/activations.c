@@ -22,7 +22,7 @@ static const double fit_budget = 2e10;      // of one walk
 static const double memory = 1 << 23;       // elements of a value over the fitting rows
 static const double least_points = 0.5;     // percent of the rows that may change without a wish
 static const double tolerance = 0.01;       // of the output range, for outputs without a top-1
-enum { GUESSED_ROWS = 64, MOST_FIT_ROWS = 400, SHALLOW = 4, DEEPEST = 7 };
+enum { GUESSED_ROWS = 64, QUICK_ROWS = 64, MOST_FIT_ROWS = 400, DEEPEST = 7 };
 static const struct actspec composites[] = {{ACTSPEC_MINIMAX, 3, {7, 15, 15}, 0}, {ACTSPEC_MINIMAX, 3, {15, 15, 27}, 0}};
 
 static int prepare(struct actnet *s)
@@ -52,8 +52,17 @@ struct search {
 /* Walks with what is set: 1 if the predictions are kept, 0 if not, -1 on error. */
 static int holds(struct search *f)
 {
-    const struct actnet *s = f->net;
-    if (actnet_walk(f->net) != 0) return -1;
+    struct actnet *s = f->net;
+    int64_t rows = s->fit_rows;
+    if (rows > 2 * QUICK_ROWS && s->width > 1 && s->m->noutputs == 1) {      // what is far off is seen on few rows
+        s->fit_rows = QUICK_ROWS;
+        int failed = actnet_walk(s);
+        f->score = actnet_score(s);
+        s->fit_rows = rows;
+        if (failed) return -1;
+        if (1 - f->score.agree > 4 * f->allowed + 3.0 / QUICK_ROWS) return 0;
+    }
+    if (actnet_walk(s) != 0) return -1;
     f->score = actnet_score(s);
     if (s->width == 1 || s->m->noutputs > 1) return f->score.worst <= tolerance;
     // Labels count what is lost at the end; what merely changes may be more, but not without bound.
@@ -119,7 +128,6 @@ static int search(struct search *f)
     int ok = 0, depth = 1;
     while (!ok && depth < DEEPEST) {
         depth++;
-        if (depth == SHALLOW + 1) actnet_widen(f->net);
         if (set_all(f, depth) != 0 || (ok = holds(f)) < 0) return -1;
     }
     if (!ok && (ok = search_composite(f)) != 0) return ok;
@@ -142,6 +150,20 @@ static int search(struct search *f)
     return holds(f);
 }
 
+/* One line for all compositions that are alike: what remains of the error near zero, and the largest it is in the function's own units. */
+static void report_composite(const struct actnet *s, uint32_t k)
+{
+    const struct act_site *t = &s->site[k];
+    double range = 0;
+    for (uint32_t j = 0; j < s->sites; j++) {
+        if (s->site[j].spec.kind != ACTSPEC_MINIMAX || !actspec_equal(&s->site[j].spec, &t->spec)) continue;
+        if (j < k) return;
+        range = fmax(range, act_range(&s->site[j]));
+    }
+    diag_note("minimax:%d,...: sign within 2^%.1f of +-1 outside %.2g of the range (up to +-%.4g), where it rises from -1 to 1; functions within %.2g",
+              t->spec.degree[0], log2(t->sign->error), t->sign->gap, range, range * fmax(t->sign->error / 2, t->sign->gap / 8));
+}
+
 /* What was chosen, and where the data leaves an interval. */
 static void report(const struct actnet *s)
 {
@@ -153,11 +175,10 @@ static void report(const struct actnet *s)
         depth += act_depth(&t->spec);
         for (int d = 0; d < t->spec.count && at < sizeof list - 16; d++)
             at += (size_t)snprintf(list + at, sizeof list - at, "%s%d", d ? "," : at ? " " : "", t->spec.degree[d]);
-        if (t->sign)
-            diag_note("%s: sign within 2^%.1f outside %.2g of the range %.4g, so the function within %.2g", t->where, log2(t->sign->error),
-                      t->sign->gap, t->g.half, t->g.half * fmax(t->sign->error / 2, t->sign->gap / 8));
+        if (t->spec.kind == ACTSPEC_MINIMAX) report_composite(s, k);
         if (t->reach > 1)
-            diag_warn(t->where, "its argument reaches %.2f times the planned range on calibration row %lld", t->reach, (long long)t->reach_row);
+            diag_warn(t->where, "its argument reaches %.2f times the planned range (+-%.4g) on calibration row %lld", t->reach, t->g.half,
+                      (long long)t->reach_row);
     }
     struct act_score score = actnet_score(s);
     diag_note("activations: degrees %s; depth %d in all; %.2f %% of %lld rows keep their class, error %.2g of the output range", list, depth,

@@ -3,8 +3,9 @@
 //
 // Each polynomial is a weighted least-squares fit on [-1,1]. Its data are pairs (argument in the network of polynomials so far, value of the
 // function in the plain network) of the same element of the same row: errors made before are seen and partly undone ("sequential
-// calibration"). A small uniform weight in the Chebyshev nodes' density keeps it bounded where there is no data, and a channel's errors count as
-// they are read, in units of the channel.
+// calibration"). A small uniform weight in the Chebyshev nodes' density on a stretched interval keeps it bounded where there is no data: unseen
+// inputs go beyond the calibrated range, and what they meet there must not blow up. A channel's errors count as they are read, in units of
+// the channel.
 #include "actnet.h"
 #include "cheb.h"
 #include "range.h"
@@ -16,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double margin = 1.25;          // interval over the calibrated range
-static const double steep_margin = 1.5;     // for degrees that grow fast outside it
+static const double margin = 1.1;           // interval over the calibrated range
+static const double stretch = 1.25, steep_stretch = 1.4;        // bounded that far outside the interval; for degrees above 15
 static const double uniform = 2e-4;         // share of the uniform weight
 enum { SAMPLES = 1 << 17 };
 
@@ -78,35 +79,21 @@ static void init_sites(struct actnet *s)
 
 int actnet_measure(struct actnet *s)
 {
-    uint32_t ninputs = 0;
     ir_renumber(s->m);
     init_sites(s);
     s->width = ir_type_numel(&s->m->outputs[0]->type);
-    for (struct ir_inst *i = s->m->first; i && i->nargs == 0; i = i->next) ninputs++;
-    s->in = ARENA_ARRAY(s->scratch, double *, ninputs);
-    double **part = ARENA_ARRAY(s->scratch, double *, ninputs), **row = ARENA_ARRAY(s->scratch, double *, ninputs);
-    double **out = ARENA_ARRAY(s->scratch, double *, s->m->noutputs);
+    double **part, **out, **unused;
     int64_t most = interp_rows(s->m, s->rows);
-    uint32_t k = 0;
-    for (struct ir_inst *i = s->m->first; k < ninputs; i = i->next, k++) {
-        s->in[k] = ARENA_ARRAY(s->scratch, double, s->fit_rows * ir_type_numel(&i->type));
-        part[k] = ARENA_ARRAY(s->scratch, double, most * ir_type_numel(&i->type));
-    }
-    for (k = 0; k < s->m->noutputs; k++) out[k] = ARENA_ARRAY(s->scratch, double, most * ir_type_numel(&s->m->outputs[k]->type));
+    range_buffers_rows(&part, &out, s->m, most, s->scratch);
+    range_buffers_rows(&s->in, &unused, s->m, s->fit_rows, s->scratch);
     s->ref = ARENA_ARRAY(s->scratch, double, s->fit_rows * s->width);
     s->out = ARENA_ARRAY(s->scratch, double, s->fit_rows * s->width);
     double lo = INFINITY, hi = -INFINITY;
     for (int64_t r = 0, n; r < s->rows; r += n) {
         n = s->rows - r < most ? s->rows - r : most;
         if (r < s->fit_rows && r + n > s->fit_rows) n = s->fit_rows - r;        // a run is of one kind
-        for (int64_t j = 0; j < n; j++) {
-            k = 0;
-            for (struct ir_inst *i = s->m->first; k < ninputs; i = i->next, k++) row[k] = part[k] + j * ir_type_numel(&i->type);
-            if (range_inputs(row, s->m, s->opt, r + j, s->scratch) != 0) return -1;
-            k = 0;
-            for (struct ir_inst *i = s->m->first; k < ninputs && r < s->fit_rows; i = i->next, k++)
-                memcpy(s->in[k] + (r + j) * ir_type_numel(&i->type), row[k], (size_t)ir_type_numel(&i->type) * sizeof(double));
-        }
+        if (range_inputs_rows(part, s->m, s->opt, r, n, s->scratch) != 0) return -1;
+        if (r == 0 && range_inputs_rows(s->in, s->m, s->opt, 0, s->fit_rows, s->scratch) != 0) return -1;
         struct watch w = {s, r};
         struct ir_run run = {.rows = n, .observe = observe, .arg = &w};
         if (ir_interp(s->m, (const double *const *)part, out, &run) != 0) return -1;
@@ -131,6 +118,24 @@ static struct ir_inst *new_poly(struct actnet *s, struct act_site *t, struct ir_
     ir_set_float(s->m, &p->attrs, "mid", 0);
     ir_set_float(s->m, &p->attrs, "half", 1);
     return p;
+}
+
+struct stretched {
+    const double *c;
+    size_t degree;
+    double by;
+};
+
+static double stretched_at(const void *arg, double x)
+{
+    const struct stretched *p = arg;
+    return cheb_eval(p->c, p->degree, x / p->by);
+}
+
+/* out(x) = c(x / by). */
+static void stretch_coeffs(double *out, const double *c, size_t degree, double by)
+{
+    cheb_interpolate(out, degree, stretched_at, &(struct stretched){c, degree, by});
 }
 
 static struct remez_sign *sign_of(struct actnet *s, const struct act_site *t)
@@ -167,7 +172,9 @@ static struct ir_inst *build_composite(struct actnet *s, struct act_site *t)
     for (int k = 0; k < t->spec.count; k++) {
         size_t n = (size_t)t->spec.degree[k] + 1;
         double *c = ARENA_ARRAY(s->scratch, double, n);
-        memcpy(c, t->sign->coeffs[k], n * sizeof *c);
+        if (k == 0) stretch_coeffs(c, t->sign->coeffs[k], n - 1, steep_stretch);
+        else memcpy(c, t->sign->coeffs[k], n * sizeof *c);
+        for (size_t j = 0; k == 0 && j < n; j += 2) c[j] = 0;
         if (k + 1 == t->spec.count) {
             for (size_t j = 0; j < n; j++) c[j] *= odd;
             c[0] += even;
@@ -209,20 +216,17 @@ int actnet_replace(struct actnet *s)
 {
     struct gauge_site *g = ARENA_ARRAY(s->scratch, struct gauge_site, s->sites);
     struct gauge_range *r = ARENA_ARRAY(s->scratch, struct gauge_range, s->sites);
-    bool steep = false;
     for (uint32_t k = 0; k < s->sites; k++) {
         g[k] = s->site[k].g;
         r[k] = s->site[k].range;
-        steep |= act_is_steep(&s->site[k].spec);
     }
-    s->gauge = gauge_apply(s->m, g, r, s->sites, margin, s->scratch);
+    gauge_apply(s->m, g, r, s->sites, margin, s->scratch);
     for (uint32_t k = 0; k < s->sites; k++) {
         struct act_site *t = &s->site[k];
         t->g = g[k];
         t->x = t->g.act->args[0];
         t->result = t->g.act;
     }
-    if (steep) actnet_widen(s);
     for (uint32_t k = 0; k < s->sites; k++) {
         struct actspec spec = s->site[k].spec;
         if (actnet_set(s, k, &spec) != 0) return -1;
@@ -231,19 +235,12 @@ int actnet_replace(struct actnet *s)
     return 0;
 }
 
-void actnet_widen(struct actnet *s)
+/* Samples in the rows of this walk. */
+static int64_t walked(const struct actnet *s, const struct act_site *t)
 {
-    if (s->wide) return;
-    s->wide = true;
-    struct gauge_site *g = ARENA_ARRAY(s->scratch, struct gauge_site, s->sites);
-    for (uint32_t k = 0; k < s->sites; k++) g[k] = s->site[k].g;
-    gauge_widen(s->gauge, g, s->sites, steep_margin / margin);
-    for (uint32_t k = 0; k < s->sites; k++) s->site[k].g = g[k];
-}
-
-bool act_is_steep(const struct actspec *spec)
-{
-    return spec->kind == ACTSPEC_MINIMAX || (spec->count && spec->degree[0] > 15);
+    int64_t n = t->samples, end = s->fit_rows * ir_type_numel(&t->result->type);
+    while (n > 0 && t->at[n - 1] >= end) n--;
+    return n;
 }
 
 /* Data as weight and mean in bins of equal angle, then the uniform part on the same grid. */
@@ -251,16 +248,18 @@ static void fit(struct actnet *s, struct act_site *t, const double *argument)
 {
     enum { POINTS = 2 * ACT_GRID };
     size_t degree = (size_t)t->spec.degree[0];
+    double by = degree > 15 ? steep_stretch : stretch, c[ACT_DEGREE_MAX + 1], wide[ACT_DEGREE_MAX + 1];
     double *x = calloc(3 * POINTS, sizeof *x), *y = x + POINTS, *w = y + POINTS, total = 0;
     ICE_IF(!x, "out of memory");
     int64_t inner = inner_of(t->poly), channels = t->poly->type.rank >= 2 ? t->poly->type.dim[1] : 1;
-    for (int64_t k = 0; k < t->samples; k++) {
-        double z = argument[t->at[k]], shape = t->g.shape ? t->g.shape[t->at[k] / inner % channels] : 1;
+    int64_t samples = walked(s, t);
+    for (int64_t k = 0; k < samples; k++) {
+        double z = argument[t->at[k]] / by, shape = t->g.shape ? t->g.shape[t->at[k] / inner % channels] : 1;
         int bin = (int)(acos(fmin(fmax(z, -1), 1)) / M_PI * ACT_GRID);
         bin = bin < ACT_GRID ? bin : ACT_GRID - 1;
         double weight = shape * shape;
         w[bin] += weight;
-        x[bin] += weight * fmin(fmax(z, -1.5), 1.5);
+        x[bin] += weight * fmin(fmax(z, -1), 1);
         y[bin] += weight * t->g.gain * t->fn(t->sample[k], t->attrs) / shape;
         total += weight;
     }
@@ -272,11 +271,11 @@ static void fit(struct actnet *s, struct act_site *t, const double *argument)
             w[k] /= total;
         }
         x[ACT_GRID + k] = at;
-        y[ACT_GRID + k] = t->g.gain * t->fn(t->g.mid + t->g.half * at, t->attrs);
+        y[ACT_GRID + k] = t->g.gain * t->fn(t->g.mid + t->g.half * by * at, t->attrs);
         w[ACT_GRID + k] = uniform / ACT_GRID;
     }
-    double c[ACT_DEGREE_MAX + 1];
-    cheb_fit(c, degree, x, y, w, POINTS, s->scratch);
+    cheb_fit(wide, degree, x, y, w, POINTS, s->scratch);
+    stretch_coeffs(c, wide, degree, by);
     util_set_coeffs(s->m, t->poly, c, degree);
     free(x);
 }
@@ -286,7 +285,8 @@ static void residual(const struct actnet *s, struct act_site *t, const double *v
 {
     int64_t inner = inner_of(t->poly), channels = t->poly->type.rank >= 2 ? t->poly->type.dim[1] : 1;
     double error = 0, own = 0;
-    for (int64_t k = 0; k < t->samples && t->spec.kind != ACTSPEC_MINIMAX; k++) {
+    int64_t samples = t->spec.kind == ACTSPEC_MINIMAX ? 0 : walked(s, t);
+    for (int64_t k = 0; k < samples; k++) {
         double shape = t->g.shape ? t->g.shape[t->at[k] / inner % channels] : 1, y = t->g.gain * t->fn(t->sample[k], t->attrs);
         error += pow(shape * value[t->at[k]] - y, 2);
         own += y * y;
@@ -361,6 +361,11 @@ struct act_score actnet_score(const struct actnet *s)
     score.lost = (double)lost / (double)s->fit_rows;
     score.error = sqrt(score.error / (double)(s->fit_rows * s->width));
     return score;
+}
+
+double act_range(const struct act_site *t)
+{
+    return t->g.half * (t->spec.kind == ACTSPEC_MINIMAX || t->spec.degree[0] > 15 ? steep_stretch : stretch);
 }
 
 int act_depth(const struct actspec *spec)

@@ -42,8 +42,6 @@ struct actnet {
     double **in;                        // fit_rows of every input
     double *ref, *out;                  // fit_rows x width: outputs of the plain network and of the last walk
     double range;                       // of ref
-    struct gauge *gauge;
-    bool wide;                          // actnet_widen was called
     const int64_t *labels;              // NULL unless the rows are calibration data with labels
 };
 
@@ -57,9 +55,6 @@ int actnet_replace(struct actnet *);
 /* Gives site k other degrees; the next walk fits them. 0, or -1 after diag_error. */
 int actnet_set(struct actnet *, uint32_t k, const struct actspec *);
 
-/* Wider intervals: a polynomial of high degree grows fast outside its interval, so unseen data must not leave it. */
-void actnet_widen(struct actnet *);
-bool act_is_steep(const struct actspec *);      // does it need that?
 bool act_has_sign(const struct act_site *);     // can it be written with sign(x)?
 
 /* Runs the network of polynomials over the fitting rows, in program order, and fits every polynomial of a single degree on the way: to the
@@ -74,6 +69,9 @@ struct act_score {
     double worst;                       // largest error over the range
 };
 struct act_score actnet_score(const struct actnet *);
+
+/* How far the inputs of a function may go for its polynomial to stay bounded (from g.mid). */
+double act_range(const struct act_site *);
 
 /* Levels of one activation. */
 int act_depth(const struct actspec *);

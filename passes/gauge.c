@@ -34,16 +34,7 @@ struct state {
     struct arena *scratch;
     struct class *c;
     uint32_t count;
-    struct gauge *made;
 };
-
-/* Notes a constant that is proportional to the factor (1) or its inverse (-1). */
-static void note(struct state *s, struct ir_const *c, int power)
-{
-    struct gauge_const *g = ARENA_NEW(s->scratch, struct gauge_const);
-    *g = (struct gauge_const){c, power, s->made->first};
-    s->made->first = g;
-}
 
 static uint32_t find(struct class *c, uint32_t k)
 {
@@ -92,7 +83,6 @@ static struct ir_inst *times(struct state *s, struct ir_inst *before, struct ir_
         double f = shape ? factor / shape[k] : factor;
         ((double *)c->data)[k] = inverse ? 1 / f : f;
     }
-    note(s, c, inverse ? -1 : 1);
     struct ir_inst *r = ir_build(s->m, before, IR_TENSOR_mulc, v->type, 1, &v);
     ir_set_symbol(s->m, &r->attrs, "value", c->name);
     const char *node = ir_get_string(v->attrs, "node", NULL);
@@ -105,7 +95,6 @@ static struct ir_inst *plus(struct state *s, struct ir_inst *before, struct ir_i
     if (shift == 0) return v;
     struct ir_const *c = ir_const_add(s->m, "gauge", IR_F64, 0, NULL);
     ((double *)c->data)[0] = shift;
-    note(s, c, 1);
     struct ir_inst *r = ir_build(s->m, before, IR_TENSOR_addc, v->type, 1, &v);
     ir_set_symbol(s->m, &r->attrs, "value", c->name);
     return r;
@@ -171,10 +160,7 @@ static void apply_factors(struct state *s, struct gauge_site *site, uint32_t sit
         struct ir_inst *kept = i;
         if (i->op == IR_TENSOR_act) {
             for (uint32_t k = 0; k < sites; k++)
-                if (site[k].act == i) {
-                    site[k].gain *= factor;
-                    site[k].gain_scales = true;
-                }
+                if (site[k].act == i) site[k].gain *= factor;
         } else if (i->op == IR_TENSOR_addc && joins(i)) {
             struct ir_const *c = util_const(s->m, i, "value");
             struct ir_const *scaled = ir_const_add(s->m, c->name, IR_F64, i->type.rank, i->type.dim);
@@ -183,7 +169,6 @@ static void apply_factors(struct state *s, struct gauge_site *site, uint32_t sit
             for (int64_t k = 0, n = ir_const_numel(scaled); k < n; k++)
                 ((double *)scaled->data)[k] = factor * ir_const_at(c, util_broadcast(&i->type, c->rank, c->dim, k)) /
                                               (group->shape ? group->shape[k / inner % group->channels] : 1);
-            note(s, scaled, 1);
             ir_set_symbol(s->m, &i->attrs, "value", scaled->name);
         } else if (!joins(i)) {
             kept = times(s, i->next, i, factor, group, false);
@@ -200,21 +185,11 @@ static void apply_factors(struct state *s, struct gauge_site *site, uint32_t sit
     }
 }
 
-void gauge_widen(const struct gauge *g, struct gauge_site *site, uint32_t sites, double by)
-{
-    for (const struct gauge_const *k = g->first; k; k = k->next)
-        for (int64_t e = 0, n = ir_const_numel(k->c); e < n; e++) ((double *)k->c->data)[e] *= k->power > 0 ? 1 / by : by;
-    for (uint32_t k = 0; k < sites; k++) {
-        site[k].half *= by;
-        if (site[k].gain_scales) site[k].gain /= by;
-    }
-}
-
-struct gauge *gauge_apply(struct ir_module *m, struct gauge_site *site, const struct gauge_range *range, uint32_t sites, double margin,
-                          struct arena *scratch)
+void gauge_apply(struct ir_module *m, struct gauge_site *site, const struct gauge_range *range, uint32_t sites, double margin,
+                 struct arena *scratch)
 {
     ir_renumber(m);
-    struct state s = {m, scratch, NULL, 0, ARENA_NEW(scratch, struct gauge)};
+    struct state s = {m, scratch, NULL, 0};
     for (struct ir_inst *i = m->first; i; i = i->next) s.count++;
     s.c = ARENA_ARRAY(scratch, struct class, s.count);
     classify(&s);
@@ -246,5 +221,4 @@ struct gauge *gauge_apply(struct ir_module *m, struct gauge_site *site, const st
         else site[k].half = 1 / carried[k];
         act->args[0] = plus(&s, act, x, -site[k].mid / site[k].half);
     }
-    return s.made;
 }

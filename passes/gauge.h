@@ -11,18 +11,7 @@ struct gauge_site {
     struct ir_inst *act;
     double mid, half;           // of the data that `in` carries
     double gain;
-    bool gain_scales;           // gain is proportional to the factors (gauge_widen)
     const double *shape;
-};
-
-/* The constants that were made, in proportion to the factors or (power -1) to their inverses. */
-struct gauge_const {
-    struct ir_const *c;
-    int power;
-    struct gauge_const *next;
-};
-struct gauge {
-    struct gauge_const *first;
 };
 
 /* Ranges of every activation input on the calibration rows. */
@@ -34,9 +23,6 @@ struct gauge_range {
 
 /* Rewrites the module: inserts mulc and addc so that every act sees its normalised argument; the factors sit where an affine operator
  * absorbs them whenever there is one. site[k] and range[k] belong to the k-th act in program order. */
-struct gauge *gauge_apply(struct ir_module *, struct gauge_site *site, const struct gauge_range *range, uint32_t sites, double margin,
-                          struct arena *scratch);
-
-/* Makes every interval wider by a factor, the network computing the same. */
-void gauge_widen(const struct gauge *, struct gauge_site *site, uint32_t sites, double by);
+void gauge_apply(struct ir_module *, struct gauge_site *site, const struct gauge_range *range, uint32_t sites, double margin,
+                 struct arena *scratch);
 #endif

@@ -10,6 +10,7 @@ const char *const pass_pipeline[] = {
     "fold",         // tensor
     "calibrate",
     "horner",
+    "sink",
     "activations",
     "affine",
     "layout",       // tensor -> vec

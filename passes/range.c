@@ -3,6 +3,7 @@
 #include "range.h"
 
 #include "../compiler/diag.h"
+#include "../compiler/interp.h"
 #include "../compiler/layout.h"
 #include <math.h>
 #include <stdlib.h>
@@ -121,13 +122,31 @@ int range_inputs(double *const *in, const struct ir_module *m, const struct opti
 
 void range_buffers(double ***in, double ***out, const struct ir_module *m, struct arena *scratch)
 {
+    range_buffers_rows(in, out, m, 1, scratch);
+}
+
+void range_buffers_rows(double ***in, double ***out, const struct ir_module *m, int64_t rows, struct arena *scratch)
+{
     uint32_t ninputs = 0, k = 0;
     for (struct ir_inst *i = m->first; i && i->nargs == 0; i = i->next) ninputs++;
     *in = ARENA_ARRAY(scratch, double *, ninputs);
     *out = ARENA_ARRAY(scratch, double *, m->noutputs);
     for (struct ir_inst *i = m->first; i && i->nargs == 0; i = i->next)
-        (*in)[k++] = ARENA_ARRAY(scratch, double, ir_type_numel(&i->type));
-    for (k = 0; k < m->noutputs; k++) (*out)[k] = ARENA_ARRAY(scratch, double, ir_type_numel(&m->outputs[k]->type));
+        (*in)[k++] = ARENA_ARRAY(scratch, double, rows * ir_type_numel(&i->type));
+    for (k = 0; k < m->noutputs; k++) (*out)[k] = ARENA_ARRAY(scratch, double, rows * ir_type_numel(&m->outputs[k]->type));
+}
+
+int range_inputs_rows(double *const *in, const struct ir_module *m, const struct options *opt, int64_t first, int64_t n, struct arena *scratch)
+{
+    uint32_t ninputs = 0, k;
+    for (struct ir_inst *i = m->first; i && i->nargs == 0; i = i->next) ninputs++;
+    double **row = ARENA_ARRAY(scratch, double *, ninputs);
+    for (int64_t j = 0; j < n; j++) {
+        k = 0;
+        for (struct ir_inst *i = m->first; k < ninputs; i = i->next, k++) row[k] = in[k] + j * ir_type_numel(&i->type);
+        if (range_inputs(row, m, opt, first + j * ir_batch(m), scratch) != 0) return -1;
+    }
+    return 0;
 }
 
 int range_measure(struct pass_ctx *ctx, struct ir_module *m, int64_t rows)
@@ -144,10 +163,12 @@ int range_measure(struct pass_ctx *ctx, struct ir_module *m, int64_t rows)
         w.hi[k] = -INFINITY;
     }
     double **in, **out;
-    range_buffers(&in, &out, m, ctx->scratch);
-    struct ir_run run = {.observe = observe, .arg = &w};
-    for (int64_t row = 0; row < (measured ? rows : GUESSES); row += ir_batch(m)) {
-        if (range_inputs(in, m, opt, row, ctx->scratch) != 0) return -1;
+    if (!measured) rows = GUESSES;
+    int64_t batch = ir_batch(m), runs = (rows + batch - 1) / batch, most = interp_rows(m, runs);
+    range_buffers_rows(&in, &out, m, most, ctx->scratch);
+    for (int64_t r = 0; r < runs; r += most) {
+        struct ir_run run = {.rows = runs - r < most ? runs - r : most, .observe = observe, .arg = &w};
+        if (range_inputs_rows(in, m, opt, r * batch, run.rows, ctx->scratch) != 0) return -1;
         if (ir_interp(m, (const double *const *)in, out, &run) != 0) return -1;
     }
     for (struct ir_inst *i = m->first; i; i = i->next) {

@@ -18,6 +18,10 @@ bool range_measured(const struct ir_module *, const struct options *);
 /* Inputs number `row` of what range_measure runs, packed: calibration rows, or both ends and random ones. 0, or -1 after diag_error. */
 int range_inputs(double *const *in, const struct ir_module *, const struct options *, int64_t row, struct arena *scratch);
 
-/* Arrays for the module's inputs and outputs. */
+/* The same for n runs from row `first` on, one after the other in every array (a run takes ir_batch rows). */
+int range_inputs_rows(double *const *in, const struct ir_module *, const struct options *, int64_t first, int64_t n, struct arena *scratch);
+
+/* Arrays for the module's inputs and outputs, one row or several. */
 void range_buffers(double ***in, double ***out, const struct ir_module *, struct arena *scratch);
+void range_buffers_rows(double ***in, double ***out, const struct ir_module *, int64_t rows, struct arena *scratch);
 #endif
