@@ -316,7 +316,7 @@ INLINE void inv_block(uint64_t *words, size_t b, const struct ck_ntt *t, bool la
     else inv_rows(words, 256, t, n / 1024 + b, false, lazy, &c);
 }
 
-INLINE void forward(uint64_t *a, const struct ck_ntt *t, bool lazy)
+INLINE void forward_columns(uint64_t *a, const struct ck_ntt *t, bool lazy)
 {
     switch (t->logn) {
     case 11: fwd_columns(a, 2, 1, t, lazy); break;
@@ -326,12 +326,10 @@ INLINE void forward(uint64_t *a, const struct ck_ntt *t, bool lazy)
     case 15: fwd_columns(a, 8, 4, t, lazy); break;
     case 16: fwd_columns(a, 8, 8, t, lazy); break;
     }
-    for (size_t b = 0; b < (size_t)1 << (t->logn - 10); b++) fwd_block(a + 1024 * b, b, t, lazy);
 }
 
-INLINE void inverse(uint64_t *a, const struct ck_ntt *t, bool lazy)
+INLINE void inverse_columns(uint64_t *a, const struct ck_ntt *t, bool lazy)
 {
-    for (size_t b = 0; b < (size_t)1 << (t->logn - 10); b++) inv_block(a + 1024 * b, b, t, lazy);
     switch (t->logn) {
     case 11: inv_columns(a, 2, 1, t, lazy); break;
     case 12: inv_columns(a, 4, 1, t, lazy); break;
@@ -342,29 +340,59 @@ INLINE void inverse(uint64_t *a, const struct ck_ntt *t, bool lazy)
     }
 }
 
-static void forward_lazy(uint64_t *a, const struct ck_ntt *t) { forward(a, t, true); }
-static void forward_reducing(uint64_t *a, const struct ck_ntt *t) { forward(a, t, false); }
-static void inverse_lazy(uint64_t *a, const struct ck_ntt *t) { inverse(a, t, true); }
-static void inverse_reducing(uint64_t *a, const struct ck_ntt *t) { inverse(a, t, false); }
+static void columns_lazy(uint64_t *a, const struct ck_ntt *t) { forward_columns(a, t, true); }
+static void columns_reducing(uint64_t *a, const struct ck_ntt *t) { forward_columns(a, t, false); }
+static void block_lazy(uint64_t *a, uint32_t b, const struct ck_ntt *t) { fwd_block(a, b, t, true); }
+static void block_reducing(uint64_t *a, uint32_t b, const struct ck_ntt *t) { fwd_block(a, b, t, false); }
+static void icolumns_lazy(uint64_t *a, const struct ck_ntt *t) { inverse_columns(a, t, true); }
+static void icolumns_reducing(uint64_t *a, const struct ck_ntt *t) { inverse_columns(a, t, false); }
+static void iblock_lazy(uint64_t *a, uint32_t b, const struct ck_ntt *t) { inv_block(a, b, t, true); }
+static void iblock_reducing(uint64_t *a, uint32_t b, const struct ck_ntt *t) { inv_block(a, b, t, false); }
 
-static void d_ntt(uint64_t *a, const struct ck_ntt *t)
+static void d_ntt_columns(uint64_t *a, const struct ck_ntt *t)
+{
+    if (t->logn <= CK_NTT_TILE_LOGN) return;
+    assert(t->form == CK_TW_DOUBLE);
+    (t->mod.q >> 48 ? columns_reducing : columns_lazy)(a, t);
+}
+
+static void d_ntt_block(uint64_t *a, uint32_t b, const struct ck_ntt *t)
 {
     if (t->logn < CK_NTT_FAST_LOGN) {
-        ck_ntt_c(a, t);
+        ck_ntt_block_c(a, b, t);
         return;
     }
     assert(t->form == CK_TW_DOUBLE);
-    (t->mod.q >> 48 ? forward_reducing : forward_lazy)(a, t);
+    (t->mod.q >> 48 ? block_reducing : block_lazy)(a, b, t);
+}
+
+static void d_intt_block(uint64_t *a, uint32_t b, const struct ck_ntt *t)
+{
+    if (t->logn < CK_NTT_FAST_LOGN) {
+        ck_intt_block_c(a, b, t);
+        return;
+    }
+    assert(t->form == CK_TW_DOUBLE);
+    (t->mod.q >> 48 ? iblock_reducing : iblock_lazy)(a, b, t);
+}
+
+static void d_intt_columns(uint64_t *a, const struct ck_ntt *t)
+{
+    if (t->logn <= CK_NTT_TILE_LOGN) return;
+    assert(t->form == CK_TW_DOUBLE);
+    (t->mod.q >> 48 ? icolumns_reducing : icolumns_lazy)(a, t);
+}
+
+static void d_ntt(uint64_t *a, const struct ck_ntt *t)
+{
+    d_ntt_columns(a, t);
+    for (uint32_t b = 0; b < ck_ntt_blocks(t->logn); b++) d_ntt_block(a + CK_NTT_TILE * b, b, t);
 }
 
 static void d_intt(uint64_t *a, const struct ck_ntt *t)
 {
-    if (t->logn < CK_NTT_FAST_LOGN) {
-        ck_intt_c(a, t);
-        return;
-    }
-    assert(t->form == CK_TW_DOUBLE);
-    (t->mod.q >> 48 ? inverse_reducing : inverse_lazy)(a, t);
+    for (uint32_t b = 0; b < ck_ntt_blocks(t->logn); b++) d_intt_block(a + CK_NTT_TILE * b, b, t);
+    d_intt_columns(a, t);
 }
 
 static void d_mul(uint64_t *out, const uint64_t *a, const uint64_t *b, size_t n, const struct ck_mod *m)
@@ -546,6 +574,10 @@ static void dbl_kernels_init(struct ck_kernels *k)
     k->twiddles = CK_TW_DOUBLE;
     k->ntt = d_ntt;
     k->intt = d_intt;
+    k->ntt_columns = d_ntt_columns;
+    k->ntt_block = d_ntt_block;
+    k->intt_block = d_intt_block;
+    k->intt_columns = d_intt_columns;
     k->mul = d_mul;
     k->muladd = d_muladd;
     k->muladd2 = d_muladd2;

@@ -8,7 +8,5 @@
 
 /* The 11 round keys of AES-128. */
 void ck_aes_schedule(__m128i round[11], const uint8_t key[16]);
-/* The replacement of a rejected word (kernels_impl.h). */
-uint64_t ck_expand_replace(const __m128i round[11], const uint8_t seed[32], uint32_t index, size_t word, const struct ck_mod *);
 bool ck_expand_aesni(uint64_t *out, const uint8_t seed[32], uint32_t index, size_t start, size_t n, const struct ck_mod *);
 #endif

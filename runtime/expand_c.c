@@ -58,7 +58,7 @@ bool ck_expand_c(uint64_t *out, const uint8_t seed[32], uint32_t index, size_t s
 {
     enum { TILE = 512 };
     uint8_t iv[16], stream[8 * TILE];
-    uint64_t limit = ck_expand_limit(m->q);
+    const uint64_t limit = ck_expand_limit(m->q), mu = (uint64_t)(((ck_u128)1 << 64) / m->q);
     assert(start % 8 == 0 && n % 8 == 0 && start + n <= 1u << 16);
     for (size_t at = 0; at < n; at += TILE) {
         size_t len = n - at < TILE ? n - at : TILE;
@@ -66,7 +66,7 @@ bool ck_expand_c(uint64_t *out, const uint8_t seed[32], uint32_t index, size_t s
         if (!ck_aes_ctr(stream, seed, iv, len / 2)) return false;
         for (size_t s = 0; s < len; s++) {
             uint64_t x = load_le64(stream + 8 * s);
-            if (x <= limit) out[at + s] = ck_reduce128(x, m);
+            if (x <= limit) out[at + s] = ck_csub(x - ck_mulhi(x, mu) * m->q, m->q);     // the estimate is at most 1 short
             else if (!replace(&out[at + s], seed, index, start + at + s, m)) return false;
         }
     }

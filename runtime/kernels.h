@@ -27,6 +27,10 @@ struct ck_shoup {
 struct ck_ntt;          // twiddles of one prime and one size (ntt.c); sizes 2^1..2^16
 struct ck_conv;         // base-conversion matrix from one set of primes to another (conv.c)
 
+/* Transforms work on blocks of CK_NTT_TILE words in their last (the inverse: first) ten stages; smaller ones are one block. */
+enum { CK_NTT_TILE_LOGN = 10, CK_NTT_TILE = 1 << CK_NTT_TILE_LOGN };
+static inline uint32_t ck_ntt_blocks(uint32_t logn) { return logn > CK_NTT_TILE_LOGN ? 1u << (logn - CK_NTT_TILE_LOGN) : 1; }
+
 struct ck_kernels {
     const char *name;   // "c", "avx2", "avx512", "ifma"
     uint32_t twiddles;  // enum ck_twiddles: the form of the twiddles its transforms read (ntt.h)
@@ -35,6 +39,13 @@ struct ck_kernels {
     // The ck_ntt must have been made for this table. intt includes the division by N.
     void (*ntt)(uint64_t *a, const struct ck_ntt *);
     void (*intt)(uint64_t *a, const struct ck_ntt *);
+    // Their two passes, so that callers work on a block while it is in cache. ntt is ntt_columns, then ntt_block of every block b <
+    // ck_ntt_blocks(logn), in any order; intt is intt_block of every block, then intt_columns. a: the array, or the block.
+    // What the array holds between the passes is the table's own affair.
+    void (*ntt_columns)(uint64_t *a, const struct ck_ntt *);
+    void (*ntt_block)(uint64_t *a, uint32_t b, const struct ck_ntt *);
+    void (*intt_block)(uint64_t *a, uint32_t b, const struct ck_ntt *);
+    void (*intt_columns)(uint64_t *a, const struct ck_ntt *);
     // The transform, at size 2^logn, of b(X^(2^(logn-logm))) from that of b at size 2^logm <= 2^logn, same prime: a plaintext
     // of n slots is transformed at size 2n and then spread. out: 2^logn words, in: 2^logm words, no alias.
     void (*spread)(uint64_t *out, uint32_t logn, const uint64_t *in, uint32_t logm);

@@ -148,6 +148,7 @@ void ck_spread_c(uint64_t *out, uint32_t logn, const uint64_t *in, uint32_t logm
 const struct ck_kernels ck_kernels_c = {
     .name = "c", .twiddles = CK_TW_SHOUP64,
     .ntt = ck_ntt_c, .intt = ck_intt_c, .spread = ck_spread_c,
+    .ntt_columns = ck_ntt_columns_c, .ntt_block = ck_ntt_block_c, .intt_block = ck_intt_block_c, .intt_columns = ck_intt_columns_c,
     .add = c_add, .sub = c_sub, .neg = c_neg, .mul = c_mul, .muladd = c_muladd,
     .mulc = c_mulc, .muladdc = c_muladdc, .addc = c_addc, .submulc = c_submulc,
     .muladd2 = c_muladd2, .inner2 = c_inner2, .inner = c_inner, .tensor = c_tensor,

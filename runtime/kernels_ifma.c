@@ -207,6 +207,10 @@ void ck_kernels_init_ifma(struct ck_kernels *k)
     k->twiddles = CK_TW_SHOUP52;
     k->ntt = ck_ntt_ifma;
     k->intt = ck_intt_ifma;
+    k->ntt_columns = ck_ntt_columns_ifma;
+    k->ntt_block = ck_ntt_block_ifma;
+    k->intt_block = ck_intt_block_ifma;
+    k->intt_columns = ck_intt_columns_ifma;
     k->mul = i_mul;
     k->muladd = i_muladd;
     k->muladd2 = i_muladd2;

@@ -57,14 +57,18 @@ static void extend(uint64_t *const *digit, const struct ck_context *ctx, const s
     const size_t n = ctx->n;
     CK_PARALLEL(ctx->threads)
     for (uint32_t j = 0; j < ell; j++) {
-        const uint64_t *from = a + j * n;
-        if (b) {
-            uint64_t *own = digit[j / g->alpha] + j * n;
-            ctx->k->mul(own, a + j * n, b + j * n, n, &ctx->mod[j]);
-            from = own;
+        uint64_t *to = coeff + j * n, *own = digit[j / g->alpha] + j * n;
+        for (uint32_t t = 0; t < ck_ntt_blocks(ctx->logn); t++) {
+            const size_t at = t * CK_NTT_TILE;
+            const uint64_t *from = a + j * n + at;
+            if (b) {
+                ctx->k->mul(own + at, from, b + j * n + at, CK_NTT_TILE, &ctx->mod[j]);
+                from = own + at;
+            }
+            memcpy(to + at, from, CK_NTT_TILE * sizeof *a);
+            ctx->k->intt_block(to + at, t, ctx->ntt[j]);
         }
-        memcpy(coeff + j * n, from, n * sizeof *a);
-        ctx->k->intt(coeff + j * n, ctx->ntt[j]);
+        ctx->k->intt_columns(to, ctx->ntt[j]);
     }
     CK_PARALLEL(ctx->threads)
     for (uint32_t t = 0; t < d * tiles; t++) {
@@ -115,20 +119,46 @@ bool ck_inner_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *ctx,
     return ok;
 }
 
-// Limb j of both sums = inner product of the digits' limbs and the key, and what `in` raises, tile by tile: the a-part of a
-// tile is expanded into tmp (tile_words) and used at once. False if the expansion failed.
-static bool inner_limb(uint64_t *acc0, uint64_t *acc1, const struct ck_context *ctx, const struct ck_gadget *g,
-                       const struct ck_key *key, const uint64_t *const *digit, const struct ck_switch *in, uint32_t j,
-                       uint32_t ell, uint64_t *tmp)
+/* One limb of an inner product, the j-th of polynomials in QP. */
+struct limb {
+    uint32_t j, ell;
+    uint64_t *acc0, *acc1;              // N words each; may be those of the first two digits
+    const uint64_t *digit[CK_MAX_Q];
+    uint64_t *open[CK_MAX_Q];           // the digit's limb where its transform is still to be done, else NULL
+    const struct ck_switch *in;         // what is raised
+    bool coeff;                         // the sums are wanted in coefficient form
+};
+
+// Between the passes of its transforms the limb is worked tile by tile: the a-part of a tile is expanded into tmp (tile_words)
+// and used at once. False if the expansion failed.
+static bool inner_limb(const struct limb *l, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
+                       uint64_t *tmp)
 {
+    const struct ck_kernels *k = ctx->k;
+    const struct ck_ntt *ntt = ctx->ntt[ck_limb_prime(ctx, l->ell, l->j)];
+    const uint32_t d = ck_gadget_digits(g, l->ell);
     const size_t tile = tile_size(ctx);
     const uint64_t *x[CK_MAX_Q];
     bool ok = true;
+    for (uint32_t i = 0; i < d; i++)
+        if (l->open[i]) k->ntt_columns(l->open[i], ntt);
     for (size_t at = 0; at < ctx->n; at += tile) {
-        for (uint32_t i = 0; i < ck_gadget_digits(g, ell); i++) x[i] = digit[i] + at;
-        ok &= ck_inner_tile(acc0 + at, acc1 + at, ctx, g, key, x, j, ell, at, tile, tmp);
-        if (j < ell) raise_tile(acc0 + at, acc1 + at, ctx, g, in, j, at, tmp);
+        uint64_t *acc0 = l->acc0 + at, *acc1 = l->acc1 + at;
+        for (uint32_t i = 0; i < d; i++) {
+            x[i] = l->digit[i] + at;
+            for (size_t s = at; l->open[i] && s < at + tile; s += CK_NTT_TILE)
+                k->ntt_block(l->open[i] + s, (uint32_t)(s / CK_NTT_TILE), ntt);
+        }
+        ok &= ck_inner_tile(acc0, acc1, ctx, g, key, x, l->j, l->ell, at, tile, tmp);
+        if (l->j < l->ell) raise_tile(acc0, acc1, ctx, g, l->in, l->j, at, tmp);
+        for (size_t s = 0; l->coeff && s < tile; s += CK_NTT_TILE) {
+            k->intt_block(acc0 + s, (uint32_t)((at + s) / CK_NTT_TILE), ntt);
+            k->intt_block(acc1 + s, (uint32_t)((at + s) / CK_NTT_TILE), ntt);
+        }
     }
+    if (!l->coeff) return ok;
+    k->intt_columns(l->acc0, ntt);
+    k->intt_columns(l->acc1, ntt);
     return ok;
 }
 
@@ -164,16 +194,12 @@ enum ck_err ck_inner(uint64_t *out, const struct ck_context *ctx, const struct c
         // With an automorphism the sums stay in cache and only their permutation is written.
         uint64_t *tmp = local + (size_t)ck_thread_index() * each, *to0 = out + j * n, *to1 = out + (wide + j) * n;
         uint64_t *acc0 = opt->perm ? tmp + tile_words(ctx, g) : to0, *acc1 = opt->perm ? acc0 + n : to1;
-        const uint64_t *digit[CK_MAX_Q];
-        for (uint32_t i = 0; i < d; i++) digit[i] = digits + (i * wide + j) * n;
-        bad += !inner_limb(acc0, acc1, ctx, g, key, digit, &raise, j, ell, tmp);
-        if (opt->perm) {
-            ctx->k->permute(to0, acc0, opt->perm, n);
-            ctx->k->permute(to1, acc1, opt->perm, n);
-        } else if (j >= ell && opt->tail == CK_TAIL_P) {
-            ctx->k->intt(acc0, ctx->ntt[ck_limb_prime(ctx, ell, j)]);
-            ctx->k->intt(acc1, ctx->ntt[ck_limb_prime(ctx, ell, j)]);
-        }
+        struct limb l = {.j = j, .ell = ell, .acc0 = acc0, .acc1 = acc1, .in = &raise, .coeff = j >= ell && opt->tail == CK_TAIL_P};
+        for (uint32_t i = 0; i < d; i++) l.digit[i] = digits + (i * wide + j) * n;
+        bad += !inner_limb(&l, ctx, g, key, tmp);
+        if (!opt->perm) continue;
+        ctx->k->permute(to0, acc0, opt->perm, n);
+        ctx->k->permute(to1, acc1, opt->perm, n);
     }
     s->used = mark;
     return bad ? CK_ERANDOM : CK_OK;
@@ -197,20 +223,14 @@ enum ck_err ck_switch(uint64_t *acc, const struct ck_context *ctx, const struct 
     CK_PARALLEL_SUM(ctx->threads, bad)
     for (uint32_t j = 0; j < wide; j++) {
         // everything that concerns one prime, while it is in cache
-        const uint32_t prime = ck_limb_prime(ctx, ell, j);
-        const uint64_t *digit[CK_MAX_Q];
-        uint64_t *acc0 = acc + j * n, *acc1 = acc + (wide + j) * n;
+        struct limb l = {.j = j, .ell = ell, .acc0 = acc + j * n, .acc1 = acc + (wide + j) * n, .in = in, .coeff = j >= first_coeff};
         for (uint32_t i = 0; i < d; i++) {
             uint64_t *limb = place[i] + j * n;
-            digit[i] = limb;
-            if (!own_limb(g, ell, i, j)) ctx->k->ntt(limb, ctx->ntt[prime]);
-            else if (!b) digit[i] = a + j * n;
+            const bool own = own_limb(g, ell, i, j);
+            l.open[i] = own ? NULL : limb;
+            l.digit[i] = own && !b ? a + j * n : limb;
         }
-        bad += !inner_limb(acc0, acc1, ctx, g, key, digit, in, j, ell, tmp + (size_t)ck_thread_index() * tile_words(ctx, g));
-        if (j >= first_coeff) {
-            ctx->k->intt(acc0, ctx->ntt[prime]);
-            ctx->k->intt(acc1, ctx->ntt[prime]);
-        }
+        bad += !inner_limb(&l, ctx, g, key, tmp + (size_t)ck_thread_index() * tile_words(ctx, g));
     }
     s->used = mark;
     return bad ? CK_ERANDOM : CK_OK;
@@ -249,9 +269,12 @@ void ck_moddown(uint64_t *out, size_t out_stride, const struct ck_context *ctx, 
         const uint64_t *a = acc + i * acc_stride + j * n;
         uint64_t *part = low + (i * keep + j) * n, *to = out + i * out_stride + j * n;
         uint64_t *sum = opt->perm ? part : to;      // opt->add may be out: it is read last
-        k->ntt(part, ctx->ntt[j]);
-        k->submulc(opt->add[i] ? part : sum, a, part, &inv[j], n, mod);
-        if (opt->add[i]) k->add(sum, part, opt->add[i] + j * n, n, mod);
+        k->ntt_columns(part, ctx->ntt[j]);
+        for (size_t at = 0; at < n; at += CK_NTT_TILE) {
+            k->ntt_block(part + at, (uint32_t)(at / CK_NTT_TILE), ctx->ntt[j]);
+            k->submulc((opt->add[i] ? part : sum) + at, a + at, part + at, &inv[j], CK_NTT_TILE, mod);
+            if (opt->add[i]) k->add(sum + at, part + at, opt->add[i] + j * n + at, CK_NTT_TILE, mod);
+        }
         if (opt->perm) k->permute(to, sum, opt->perm, n);
     }
     s->used = mark;

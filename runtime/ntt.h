@@ -13,7 +13,7 @@ enum ck_twiddles {
 };
 
 enum {
-    CK_NTT_FAST_LOGN = 10,      // smaller transforms use SHOUP64 and the scalar code in every table
+    CK_NTT_FAST_LOGN = CK_NTT_TILE_LOGN,    // smaller transforms use SHOUP64 and the scalar code in every table
     CK_NTT_BLOCK = 64,          // the last six stages work on blocks of 64, stored as the 8x8 transpose
 };
 
@@ -34,4 +34,8 @@ struct ck_ntt {
 
 void ck_ntt_c(uint64_t *a, const struct ck_ntt *);
 void ck_intt_c(uint64_t *a, const struct ck_ntt *);
+void ck_ntt_columns_c(uint64_t *a, const struct ck_ntt *);
+void ck_ntt_block_c(uint64_t *a, uint32_t b, const struct ck_ntt *);
+void ck_intt_block_c(uint64_t *a, uint32_t b, const struct ck_ntt *);
+void ck_intt_columns_c(uint64_t *a, const struct ck_ntt *);
 #endif

@@ -257,7 +257,7 @@ INLINE void inv_block(uint64_t *a, size_t b, const struct ck_ntt *t, bool whole,
     }
 }
 
-INLINE void forward(uint64_t *a, const struct ck_ntt *t, bool lazy)
+INLINE void forward_columns(uint64_t *a, const struct ck_ntt *t, bool lazy)
 {
     switch (t->logn) {
     case 11: fwd_columns(a, 2, 1, t, lazy); break;
@@ -267,16 +267,10 @@ INLINE void forward(uint64_t *a, const struct ck_ntt *t, bool lazy)
     case 15: fwd_columns(a, 8, 4, t, lazy); break;
     case 16: fwd_columns(a, 8, 8, t, lazy); break;
     }
-    for (size_t b = 0; b < (size_t)1 << (t->logn - 10); b++) fwd_block(a + 1024 * b, b, t, lazy);
 }
 
-INLINE void inverse(uint64_t *a, const struct ck_ntt *t, bool lazy)
+INLINE void inverse_columns(uint64_t *a, const struct ck_ntt *t, bool lazy)
 {
-    if (t->logn == 10) {
-        inv_block(a, 0, t, true, lazy);
-        return;
-    }
-    for (size_t b = 0; b < (size_t)1 << (t->logn - 10); b++) inv_block(a + 1024 * b, b, t, false, lazy);
     switch (t->logn) {
     case 11: inv_columns(a, 2, 1, t, lazy); break;
     case 12: inv_columns(a, 4, 1, t, lazy); break;
@@ -287,29 +281,71 @@ INLINE void inverse(uint64_t *a, const struct ck_ntt *t, bool lazy)
     }
 }
 
+INLINE void inverse_block(uint64_t *a, size_t b, const struct ck_ntt *t, bool lazy)
+{
+    if (t->logn == CK_NTT_TILE_LOGN) inv_block(a, 0, t, true, lazy);
+    else inv_block(a, b, t, false, lazy);
+}
+
 static bool is_lazy(const struct ck_ntt *t) { return 33 * t->mod.q <= 1ull << 52; }
 
-static void forward_lazy(uint64_t *a, const struct ck_ntt *t) { forward(a, t, true); }
-static void forward_reducing(uint64_t *a, const struct ck_ntt *t) { forward(a, t, false); }
-static void inverse_lazy(uint64_t *a, const struct ck_ntt *t) { inverse(a, t, true); }
-static void inverse_reducing(uint64_t *a, const struct ck_ntt *t) { inverse(a, t, false); }
+static void columns_lazy(uint64_t *a, const struct ck_ntt *t) { forward_columns(a, t, true); }
+static void columns_reducing(uint64_t *a, const struct ck_ntt *t) { forward_columns(a, t, false); }
+static void block_lazy(uint64_t *a, uint32_t b, const struct ck_ntt *t) { fwd_block(a, b, t, true); }
+static void block_reducing(uint64_t *a, uint32_t b, const struct ck_ntt *t) { fwd_block(a, b, t, false); }
+static void icolumns_lazy(uint64_t *a, const struct ck_ntt *t) { inverse_columns(a, t, true); }
+static void icolumns_reducing(uint64_t *a, const struct ck_ntt *t) { inverse_columns(a, t, false); }
+static void iblock_lazy(uint64_t *a, uint32_t b, const struct ck_ntt *t) { inverse_block(a, b, t, true); }
+static void iblock_reducing(uint64_t *a, uint32_t b, const struct ck_ntt *t) { inverse_block(a, b, t, false); }
+
+static void check(const uint64_t *a, const struct ck_ntt *t)
+{
+    assert(t->form == CK_TW_SHOUP52 && (uintptr_t)a % 64 == 0);
+    (void)a, (void)t;
+}
+
+void ck_ntt_columns_ifma(uint64_t *a, const struct ck_ntt *t)
+{
+    if (t->logn <= CK_NTT_TILE_LOGN) return;
+    check(a, t);
+    (is_lazy(t) ? columns_lazy : columns_reducing)(a, t);
+}
+
+void ck_ntt_block_ifma(uint64_t *a, uint32_t b, const struct ck_ntt *t)
+{
+    if (t->logn < CK_NTT_FAST_LOGN) {
+        ck_ntt_block_c(a, b, t);
+        return;
+    }
+    check(a, t);
+    (is_lazy(t) ? block_lazy : block_reducing)(a, b, t);
+}
+
+void ck_intt_block_ifma(uint64_t *a, uint32_t b, const struct ck_ntt *t)
+{
+    if (t->logn < CK_NTT_FAST_LOGN) {
+        ck_intt_block_c(a, b, t);
+        return;
+    }
+    check(a, t);
+    (is_lazy(t) ? iblock_lazy : iblock_reducing)(a, b, t);
+}
+
+void ck_intt_columns_ifma(uint64_t *a, const struct ck_ntt *t)
+{
+    if (t->logn <= CK_NTT_TILE_LOGN) return;
+    check(a, t);
+    (is_lazy(t) ? icolumns_lazy : icolumns_reducing)(a, t);
+}
 
 void ck_ntt_ifma(uint64_t *a, const struct ck_ntt *t)
 {
-    if (t->logn < CK_NTT_FAST_LOGN) {
-        ck_ntt_c(a, t);
-        return;
-    }
-    assert(t->form == CK_TW_SHOUP52 && (uintptr_t)a % 64 == 0);
-    (is_lazy(t) ? forward_lazy : forward_reducing)(a, t);
+    ck_ntt_columns_ifma(a, t);
+    for (uint32_t b = 0; b < ck_ntt_blocks(t->logn); b++) ck_ntt_block_ifma(a + CK_NTT_TILE * b, b, t);
 }
 
 void ck_intt_ifma(uint64_t *a, const struct ck_ntt *t)
 {
-    if (t->logn < CK_NTT_FAST_LOGN) {
-        ck_intt_c(a, t);
-        return;
-    }
-    assert(t->form == CK_TW_SHOUP52 && (uintptr_t)a % 64 == 0);
-    (is_lazy(t) ? inverse_lazy : inverse_reducing)(a, t);
+    for (uint32_t b = 0; b < ck_ntt_blocks(t->logn); b++) ck_intt_block_ifma(a + CK_NTT_TILE * b, b, t);
+    ck_intt_columns_ifma(a, t);
 }

@@ -138,12 +138,12 @@ static void rescale(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a
         uint64_t *part = tmp + (size_t)ck_thread_index() * n, *to = ck_ct_poly(out, i) + j * n;
         const uint64_t *from = ck_ct_poly(&x, i) + j * n;
         k->lift(part, last + i * n, n, &ctx->mod[j], &ctx->mod[l]);
-        k->ntt(part, ctx->ntt[j]);
-        if (factor != 1) {
-            k->mulc(to, from, &w[j], n, &ctx->mod[j]);
-            from = to;
+        k->ntt_columns(part, ctx->ntt[j]);
+        for (size_t at = 0; at < n; at += CK_NTT_TILE) {
+            k->ntt_block(part + at, (uint32_t)(at / CK_NTT_TILE), ctx->ntt[j]);
+            if (factor != 1) k->mulc(to + at, from + at, &w[j], CK_NTT_TILE, &ctx->mod[j]);
+            k->submulc(to + at, (factor != 1 ? to : from) + at, part + at, &ctx->inv[l * ctx->par.nq + j], CK_NTT_TILE, &ctx->mod[j]);
         }
-        k->submulc(to, from, part, &ctx->inv[l * ctx->par.nq + j], n, &ctx->mod[j]);
     }
     ev->scratch.used = mark;
 }
