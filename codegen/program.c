@@ -103,7 +103,7 @@ static void name_step(const struct program *p, struct step *s, const struct ir_i
     for (size_t k = 0; k < p->opt->nnodes; k++) {
         const struct codegen_node *n = &p->opt->nodes[k];
         if (strcmp(n->name, s->node)) continue;
-        s->what = n->operator;
+        if (strcmp(s->part, "bootstrap")) s->what = n->operator;
         s->shape = &n->shape;
         break;
     }
@@ -134,8 +134,11 @@ static int read_ops(struct program *p)
             p->in[in++] = i;
             continue;
         }
-        if (starts_step(i) || !p->nsteps)
-            p->steps[p->nsteps++] = (struct step){.first = p->nops, .node = "", .what = ir_op_name(i->op), .part = part_of(i->op)};
+        if (starts_step(i) || !p->nsteps) {
+            const char *part = part_of(i->op);
+            p->steps[p->nsteps++] = (struct step){
+                .first = p->nops, .node = "", .what = strcmp(part, "bootstrap") ? ir_op_name(i->op) : "Bootstrap", .part = part};
+        }
         struct step *s = &p->steps[p->nsteps - 1];
         struct op *op = &p->ops[p->nops];
         *op = (struct op){.inst = i, .id = (uint32_t)p->nops};

@@ -52,24 +52,28 @@ static double keyswitch(const struct ir_module *m, double n, int32_t level)
     return rounding(n) + keys * n * sigma * sigma / 12;
 }
 
-// A series by Paterson-Stockmeyer (runtime/poly.c), variances in units of one rounding, averaged over arguments in [-1,1] where T_k^2
-// averages 1/2. T_k = 2 T_a T_b - T_{a-b} makes one product, T_2a = 2 T_a^2 - 1 too.
+// A series by Paterson-Stockmeyer (runtime/poly.c), variances averaged over arguments in [-1,1] where T_k^2 averages 1/2. T_k = 2 T_a T_b -
+// T_{a-b} makes one product, T_2a = 2 T_a^2 - 1 too; its scale is the product of the scales by the prime of its level, far from the
+// argument's where primes and scale differ (next to a bootstrap), and so is the error of its rounding.
 enum { MAX_TERMS = 4096 };
 
 struct series {
     double basis[MAX_TERMS];    // variance of T_k
+    double scale[MAX_TERMS];    // of T_k
     int64_t m;                  // sums run over k < m
-    double own, result;         // one rounding at the scale of the argument, of the result
+    double own, result;         // one rounding as an integer; at the scale of the result
 };
 
-static void series_basis(struct series *s, int64_t terms)
+static void series_basis(struct series *s, int64_t terms, const struct ir_type *x, const struct ir_attr *q)
 {
     s->basis[0] = s->basis[1] = 0;
+    s->scale[0] = s->scale[1] = x->scale;
     for (int64_t k = 2; k < terms; k++) {
-        int64_t a = 1;
-        while (2 * a < k) a *= 2;       // the largest power of two below k
-        int64_t b = k - a;
-        s->basis[k] = s->own + (a == b ? 8 * s->basis[a] : 2 * (s->basis[a] + s->basis[b]) + s->basis[a - b]);
+        int64_t a = 1, depth = 0;
+        while (2 * a < k) a *= 2, depth++;      // the largest power of two below k
+        int64_t b = k - a, level = x->level - depth > 0 ? x->level - depth : 0;
+        s->scale[k] = s->scale[a] * s->scale[b] / (double)q->ints.v[level];
+        s->basis[k] = s->own / (s->scale[k] * s->scale[k]) + (a == b ? 8 * s->basis[a] : 2 * (s->basis[a] + s->basis[b]) + s->basis[a - b]);
     }
 }
 
@@ -94,8 +98,8 @@ static double series_error(const struct series *s, double *c, int64_t terms)
     return sum + square * s->basis[h] + series_error(s, c, h);
 }
 
-// Variance of a slot of the result, the one of the argument not counted; `own` and `result` as in struct series.
-static double poly_error(const struct ir_module *m, const struct ir_inst *i, double own, double result)
+// Variance of a slot of the result, the one of the argument not counted; `own` and `result` as in struct series; q the primes.
+static double poly_error(const struct ir_attr *q, const struct ir_module *m, const struct ir_inst *i, double own, double result)
 {
     const struct ir_const *k = ir_const_find(m, ir_get_string(i->attrs, "coeffs", ""));
     int64_t terms = k ? ir_const_numel(k) : 0, bits = 0;
@@ -107,7 +111,7 @@ static double poly_error(const struct ir_module *m, const struct ir_inst *i, dou
         s->m = INT64_C(1) << (bits + 1) / 2;
         s->own = own;
         s->result = result;
-        series_basis(s, terms > 2 ? terms : 2);
+        series_basis(s, terms > 2 ? terms : 2, &i->args[0]->type, q);
         for (int64_t t = 0; t < terms; t++) c[t] = ir_const_at(k, t);
         v = result + series_error(s, c, terms);
     }
@@ -185,7 +189,7 @@ void noise_add(const struct ir_noise *noise, const struct ir_module *m, const st
     double n = exp2((double)ir_get_int(m->attrs, "logn", 10)), slots = i->type.n, v;
     int64_t numel = ir_type_numel(&i->type);
     uint64_t state = noise->seed ^ ((uint64_t)(i->id + 1) << 32);
-    double own = rounding(n) * slots / (in_scale * in_scale), result = rounding(n) * slots / (scale * scale);
+    double result = rounding(n) * slots / (scale * scale);
     double *var = NULL;
     switch (i->op) {
     case IR_CKKS_input: v = (sigma * sigma + 1.0 / 12) * slots / (scale * scale); break;
@@ -198,7 +202,7 @@ void noise_add(const struct ir_noise *noise, const struct ir_module *m, const st
         if (!(var = calloc((size_t)numel, sizeof *var))) return;
         linear_error(var, m, i, operand, keyswitch(m, n, i->args[0]->type.level) * slots / (in_scale * in_scale));
         break;
-    case IR_CKKS_poly: v = poly_error(m, i, own, result); break;
+    case IR_CKKS_poly: v = poly_error(q, m, i, rounding(n) * slots, result); break;
     case IR_CKKS_evalmod: v = boot_error(m, i, n); break;
     default: return;
     }
