@@ -10,13 +10,16 @@
 #include <string.h>
 
 enum {
-    PIECE = 512,        // words of a tile per product: plaintexts spread over them stay in L1
-    MOST = 64,          // products before a reduction (ck_kernels.inner2); transforms of plaintexts held at once
+    MOST = 64,                              // products before a reduction (ck_kernels.inner2); transforms of plaintexts held at once
+    PIECE_MIN = 256, PIECE_MAX = 512,       // words of a tile per product, so that the pieces of all babies stay in L1 ...
+    L1_WORDS = 1 << 14,                     // ... of which they may take so many
 };
 
 static size_t piece_of(const struct lin_map *m)
 {
-    return m->tile < PIECE ? m->tile : PIECE;
+    size_t piece = m->tile < PIECE_MAX ? m->tile : PIECE_MAX;
+    while (piece > PIECE_MIN && 2 * m->nsource * piece > L1_WORDS) piece /= 2;
+    return piece;
 }
 
 static uint32_t log2_of(size_t x)
@@ -99,16 +102,16 @@ struct workspace {
     size_t span;
 };
 
-// sum (+)= terms [from, to), at most MOST, on one piece of limb j.
-static void product_piece(const struct lin_map *m, const struct lin_pass *p, const struct workspace *w, uint64_t *sum, uint32_t from,
-                          uint32_t to, uint32_t first, uint32_t j, size_t at, size_t base, bool fresh)
+// The sum of a group (+)= its terms [from, to), at most MOST, on one piece of limb j.
+static void product_piece(const struct lin_map *m, const struct lin_pass *p, const struct workspace *w, uint32_t group, uint32_t from,
+                          uint32_t to, uint32_t first, uint32_t j, size_t at, size_t base)
 {
     const struct ck_context *ctx = m->ctx;
     const size_t n = ctx->n, piece = piece_of(m);
     const uint32_t wide = m->ell + m->kin;
     const struct ck_mod *mod = &ctx->mod[ck_limb_prime(ctx, m->ell, j)];
     const uint64_t *a[MOST], *x[MOST], *y[MOST];
-    uint64_t *to0 = sum + j * n + at, *to1 = sum + (wide + j) * n + at;
+    uint64_t *sum = m->sums + (group - p->group0) * lin_inner_words(m), *to0 = sum + j * n + at, *to1 = sum + (wide + j) * n + at;
     uint32_t d = 0;
     for (uint32_t t = from; t < to; t++) {
         const struct ck_lin_term *term = &m->lin->term[t];
@@ -122,13 +125,24 @@ static void product_piece(const struct lin_map *m, const struct lin_pass *p, con
         y[d] = is_made(m) ? baby_at(m, p, source, 1, j, at, w->babies, base, w->span) : s->poly[1] + j * n + at;
         d++;
     }
-    if (fresh) {
+    if (from == m->group[group].from) {
         ctx->k->inner2(to0, to1, a, x, y, d, piece, mod);
         return;
     }
     ctx->k->inner2(w->more, w->more + piece, a, x, y, d, piece, mod);
     ctx->k->add(to0, to0, w->more, piece, mod);
     ctx->k->add(to1, to1, w->more + piece, piece, mod);
+}
+
+static void product_group(const struct lin_map *m, const struct lin_pass *p, const struct workspace *w, uint32_t group, uint32_t first,
+                          uint32_t j, size_t at, size_t base)
+{
+    uint32_t from, end;
+    terms_of(m, p, &m->group[group], &from, &end);
+    for (uint32_t to; from < end; from = to) {
+        to = end - from > MOST ? from + MOST : end;
+        product_piece(m, p, w, group, from, to, first, j, at, base);
+    }
 }
 
 static void transform(const struct lin_map *m, const struct workspace *w, uint32_t from, uint32_t to, uint32_t first, uint32_t j)
@@ -159,15 +173,18 @@ static bool sum_limb(const struct lin_map *m, const struct lin_pass *p, uint32_t
                                          baby_at(m, p, s, 1, j, at, w.babies, base, w.span)};
                 ok &= make_tile(m, p, &m->source[s], out, j, at, w.key);
             }
+        if (once) {
+            for (size_t at = base; at < base + w.span; at += piece)
+                for (uint32_t g = p->group0; g < p->group1; g++) product_group(m, p, &w, g, first, j, at, base);
+            continue;
+        }
         for (uint32_t g = p->group0; g < p->group1; g++) {
             uint32_t from, end;
             terms_of(m, p, &m->group[g], &from, &end);
-            uint64_t *sum = m->sums + (g - p->group0) * lin_inner_words(m);
             for (uint32_t to; from < end; from = to) {
                 to = end - from > MOST ? from + MOST : end;
-                if (!once) transform(m, &w, from, to, from, j);
-                for (size_t at = base; at < base + w.span; at += piece)
-                    product_piece(m, p, &w, sum, from, to, once ? first : from, j, at, base, from == m->group[g].from);
+                transform(m, &w, from, to, from, j);
+                for (size_t at = base; at < base + w.span; at += piece) product_piece(m, p, &w, g, from, to, from, j, at, base);
             }
         }
     }
