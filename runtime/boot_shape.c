@@ -43,9 +43,9 @@ void ck_boot_default(struct ck_boot_shape *out, uint32_t log_slots, uint32_t lef
 {
     *out = (struct ck_boot_shape){.nstc = log_slots < 2 ? 1 : 2, .ncts = (log_slots + 3) / 4, .degree = 31, .doublings = 3, .range = 16,
                                   .ratio = 0x1p-10};
-    for (uint32_t i = 0; i < log_slots; i++) {
+    for (uint32_t i = 0; i < log_slots; i++) {      // the first factor of CtS wraps around; large radices go where limbs are few
         out->stc_radix[i % out->nstc]++;
-        out->cts_radix[i % out->ncts]++;
+        out->cts_radix[i % out->ncts == 0 ? 0 : out->ncts - i % out->ncts]++;
     }
     out->top = left + ck_boot_depth(out);
 }
@@ -88,10 +88,31 @@ static void split(struct boot_factor *f, uint32_t log_slots, uint32_t log_width)
     f->nterm = 2 * most + 1 < steps ? 2 * most + 1 : steps;
 }
 
-// A baby is hoisted, a giant is not.
-static uint32_t weight(const struct boot_factor *f)
+// Counts of one key switch at `ell` limbs.
+struct gadget {
+    double ell, k, wide, d, up_pairs;
+};
+
+static struct gadget gadget_at(const struct ck_params *par, uint32_t ell)
 {
-    return 2 * f->nbaby + 5 * f->ngiant;
+    uint32_t alpha, np;
+    ck_params_gadget(par, ell, &alpha, &np);
+    const uint32_t d = (ell + alpha - 1) / alpha, last = ell - (d - 1) * alpha, wide = ell + np;
+    return (struct gadget){.ell = ell, .k = np, .wide = wide, .d = d,
+                           .up_pairs = (double)ell * wide - (double)(d - 1) * alpha * alpha - (double)last * last};
+}
+
+// One map: ModUp, hoisted babies, products, giants, one ModDown. Mirrors linear.c. A permuted limb costs about 2.5 elementwise passes, a
+// product with two polynomials 1.3 single ones.
+static double map_cost(const struct ck_cost *c, const struct ck_params *par, const struct boot_factor *f)
+{
+    const struct gadget g = gadget_at(par, f->level + 1);
+    const double size = ldexp(par->logn / 16.0, (int)par->logn - 16), babies = f->nbaby - 1, giants = f->ngiant - 1;
+    const double down = c->t_ntt * g.wide + c->t_conv * g.k * g.ell + 2 * c->t_elt * g.ell;        // of one polynomial
+    const double up = c->t_ntt * g.d * g.wide + c->t_conv * g.up_pairs;
+    const double inner = g.wide * (g.d * (1.3 * c->t_mul + c->t_expand) + 5 * c->t_elt);
+    const double product = 1.3 * c->t_mul + (f->log_period + 1 < par->logn ? 0.5 * c->t_elt : 0);
+    return size * (up + babies * inner + f->nterm * g.wide * product + giants * (down + up + inner + 4 * g.wide * c->t_elt) + 2 * down);
 }
 
 static void make_factor(struct boot_factor *f, const struct ck_params *par, uint32_t level, uint32_t radix, uint32_t log_stride)
@@ -99,10 +120,12 @@ static void make_factor(struct boot_factor *f, const struct ck_params *par, uint
     // Another use of a rotation may bring a key with more special primes than the gadget of this level has.
     *f = (struct boot_factor){.level = level, .radix = radix, .log_stride = log_stride, .log_period = log_stride + radix,
                               .rows = level + 1 + par->np};
-    uint32_t best = 0, least = UINT32_MAX;
-    for (uint32_t w = 0; w <= radix; w++) {
+    uint32_t best = 0;
+    double least = INFINITY;
+    for (uint32_t w = 0; w <= radix; w++) {     // more babies are more keys: a little faster does not do
         split(f, par->log_slots, w);
-        if (weight(f) < least) least = weight(f), best = w;
+        const double cost = map_cost(&ck_cost_default, par, f);
+        if (cost < 0.93 * least) least = cost, best = w;
     }
     split(f, par->log_slots, best);
 }
@@ -198,39 +221,6 @@ double ck_boot_plain_bytes(const struct ck_params *par, const struct ck_boot_sha
 }
 
 /* ---- time and scratch ---- */
-
-// Counts of one key switch at `ell` limbs.
-struct gadget {
-    double ell, k, wide, d, up_pairs;
-};
-
-static struct gadget gadget_at(const struct ck_params *par, uint32_t ell)
-{
-    uint32_t alpha, np;
-    ck_params_gadget(par, ell, &alpha, &np);
-    const uint32_t d = (ell + alpha - 1) / alpha, last = ell - (d - 1) * alpha, wide = ell + np;
-    return (struct gadget){.ell = ell, .k = np, .wide = wide, .d = d,
-                           .up_pairs = (double)ell * wide - (double)(d - 1) * alpha * alpha - (double)last * last};
-}
-
-static double moddown(const struct ck_cost *c, const struct gadget *g)       // of one polynomial
-{
-    return c->t_ntt * g->wide + c->t_conv * g->k * g->ell + c->t_elt * g->ell;
-}
-
-// One map: ModUp, hoisted babies, products, giants, one ModDown. Mirrors linear.c.
-static double map_cost(const struct ck_cost *c, const struct ck_params *par, const struct boot_factor *f)
-{
-    const struct gadget g = gadget_at(par, f->level + 1);
-    const double size = ldexp(par->logn / 16.0, (int)par->logn - 16), babies = f->nbaby - 1, giants = f->ngiant - 1;
-    const double plain = ck_cost_mulpt(c, par, 1), down = size * moddown(c, &g);
-    const double inner = size * g.wide * (g.d * (2 * c->t_mul + c->t_expand) + 2 * c->t_elt);
-    const double up = size * (c->t_ntt * g.d * g.wide + c->t_conv * g.up_pairs);
-    const bool wide = f->nterm * g.k * plain + giants * down < babies * 2 * down;
-    double sum = up + babies * inner + 2 * down;
-    sum += wide ? f->nterm * g.wide * plain + giants * down : f->nterm * g.ell * plain + babies * 2 * down;
-    return sum + giants * (up + inner + size * 2 * g.wide * c->t_elt);
-}
 
 // Relinearisations of a series of this degree by Paterson-Stockmeyer, each at its level: powers of two, the other T_k below 2^m, quotients.
 static double poly_cost(const struct ck_cost *c, const struct ck_params *par, uint32_t level, uint32_t degree)
