@@ -44,6 +44,8 @@ static int want_of(const struct state *s, const struct ir_inst *i)
     return i->op == IR_VEC_bootstrap ? (int)s->boot.nstc : s->need[i->id] + op_levels(s->m, i);
 }
 
+static int left_by(const struct ck_boot_shape *boot) { return (int)boot->top - (int)ck_boot_depth(boot); }
+
 static void assign_levels(struct state *s)
 {
     for (uint32_t k = 0; k < s->count; k++) s->need[k] = 0;
@@ -56,15 +58,17 @@ static void assign_levels(struct state *s)
 
 static bool keeps_scale(enum ir_op op) { return op == IR_VEC_add || op == IR_VEC_sub || op == IR_VEC_addc; }
 
-/* Sums and bootstraps read the value times 1 instead, which lands on any scale. */
-static void split(struct state *s, struct ir_inst *x)
+/* Sums and bootstraps, or all readers, read the value times 1 instead, which lands on any scale. */
+static void split(struct state *s, struct ir_inst *x, bool all)
 {
     struct ir_inst *one = ir_build(s->m, x->next, IR_VEC_mulc, x->type, 1, &x);
     ir_copy_attrs(s->m, &one->attrs, x->attrs);
     ir_set_float(s->m, &one->attrs, "value", 1.0);
     for (struct ir_inst *u = one->next; u; u = u->next)
         for (uint32_t a = 0; a < u->nargs; a++)
-            if ((keeps_scale(u->op) || u->op == IR_VEC_bootstrap) && u->args[a] == x) u->args[a] = one;
+            if ((all || keeps_scale(u->op) || u->op == IR_VEC_bootstrap) && u->args[a] == x) u->args[a] = one;
+    for (uint32_t k = 0; all && k < s->m->noutputs; k++)
+        if (s->m->outputs[k] == x) s->m->outputs[k] = one;
 }
 
 /* Does it define the scale of its class? */
@@ -110,10 +114,22 @@ static bool *inexact(struct state *s, struct arena *scratch)
     return bad;
 }
 
+/* The scale after a bootstrap is larger than the program's, and only the prime at the landing level makes up for it when a polynomial
+ * squares the value. One that is wanted lower has a level to spare for landing on the right scale. */
+static bool split_low_bootstraps(struct state *s)
+{
+    bool any = false;
+    for (struct ir_inst *i = s->m->first; i; i = i->next) {
+        if (i->op != IR_VEC_bootstrap || !class_of(&s->classes, i)->poly || s->need[i->id] >= left_by(&s->boot)) continue;
+        split(s, i, true);
+        any = true;
+    }
+    return any;
+}
+
 /* Finds values whose sum with others, or whose bootstrap, cannot be exact and splits them off; true if any was found. */
 static bool split_products(struct state *s, struct arena *scratch)
 {
-    s->classes = classes_find(s->m, scratch);
     bool *bad = inexact(s, scratch), *kept = ARENA_ARRAY(scratch, bool, s->count), any = false;
     for (struct ir_inst *i = s->m->last, *prev; i; i = prev) {
         prev = i->prev;
@@ -128,7 +144,7 @@ static bool split_products(struct state *s, struct arena *scratch)
                 continue;
             }
         }
-        split(s, i);
+        split(s, i, false);
         any = true;
     }
     return any;
@@ -162,7 +178,7 @@ static struct ir_inst *lower_bootstrap(struct ir_module *m, struct ir_inst *i, s
 {
     const int top = (int)s->top;
     const struct { enum ir_op op; int level; } part[] = {
-        {IR_CKKS_stc, 0}, {IR_CKKS_modraise, top}, {IR_CKKS_cts, top - (int)s->ncts}, {IR_CKKS_evalmod, top - (int)ck_boot_depth(s)}};
+        {IR_CKKS_stc, 0}, {IR_CKKS_modraise, top}, {IR_CKKS_cts, top - (int)s->ncts}, {IR_CKKS_evalmod, left_by(s)}};
     for (int k = 0; k < 4; k++) {
         x = ir_build(m, i, part[k].op, at_level(&i->type, part[k].level, 1), 1, &x);
         ir_copy_attrs(m, &x->attrs, i->attrs);
@@ -210,11 +226,12 @@ enum pass_res pass_levels(struct pass_ctx *ctx, struct ir_module *m)
         }
         s.need = ARENA_ARRAY(ctx->scratch, int, s.count);
         assign_levels(&s);
-    } while (split_products(&s, ctx->scratch));
+        s.classes = classes_find(m, ctx->scratch);
+    } while (split_products(&s, ctx->scratch) || split_low_bootstraps(&s));
     for (struct ir_inst *i = m->first; i; i = i->next)
-        if (i->op == IR_VEC_bootstrap && s.need[i->id] > (int)s.boot.top - (int)ck_boot_depth(&s.boot)) {
+        if (i->op == IR_VEC_bootstrap && s.need[i->id] > left_by(&s.boot)) {
             diag_error(util_where(ctx->scratch, i), "%d levels are wanted after its bootstrap, which leaves %d: --bootstrap %d",
-                       s.need[i->id], (int)s.boot.top - (int)ck_boot_depth(&s.boot), s.need[i->id]);
+                       s.need[i->id], left_by(&s.boot), s.need[i->id]);
             return PASS_FAIL;
         }
 
