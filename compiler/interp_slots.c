@@ -58,7 +58,7 @@ static void linear(struct interp *in, const struct ir_inst *i, double *out)
 // A slot of R, the largest value that the scale before StC allows, is `ratio` of a turn.
 static void evalmod(struct interp *in, const struct ir_inst *i, double *out, const double *a)
 {
-    int64_t numel = ir_type_numel(&i->type);
+    int64_t numel = in->rows * ir_type_numel(&i->type);
     double range = noise_boot_range(in->m, i), turn = 2 * M_PI * ir_get_float(in->m->attrs, "boot_ratio", 0);
     for (int64_t k = 0; k < numel; k++) out[k] = range > 0 ? range * sin(turn * a[k] / range) / turn : a[k];
 }

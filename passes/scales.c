@@ -21,7 +21,8 @@
 static const double boot_margin = 2;            // a bootstrap's interval over the range that a few inputs showed
 
 struct solved {
-    bool plain;                 // keep the target
+    bool plain;                 // keep the target, or `wanted` instead where that is not 0
+    double wanted;
     bool known, busy;
     double scale;
 };
@@ -83,7 +84,8 @@ static double scale_of(struct state *s, const struct ir_inst *i)
              &s->classes.of[s->classes.root[c->reader->args[class_private(&s->classes, c->reader)]->id]] == c)
         x->scale = scale_private(s, c);
     else if (c->boot) x->scale = ck_boot_nominal(&s->par, &s->boot) / boot_range(c, range);
-    else x->scale = x->plain ? s->target : s->target / range;
+    else if (x->plain) x->scale = x->wanted > 0 ? x->wanted : s->target;
+    else x->scale = s->target / range;
     x->known = true;
     return x->scale;
 }
@@ -93,7 +95,13 @@ static void find_plain(struct state *s)
 {
     for (const struct ir_inst *i = s->m->first; i; i = i->next) {
         const struct ir_inst *p = class_product(i);
-        if (i->op == IR_CKKS_poly) s->solved[s->classes.root[i->args[0]->id]].plain = true;
+        if (i->op == IR_CKKS_poly) {
+            struct solved *x = &s->solved[s->classes.root[i->args[0]->id]];
+            x->plain = true;
+            // the landing level of bootstraps: squared and divided by its larger prime, the argument falls to the target
+            if (s->boot.nstc && i->args[0]->type.level == (int32_t)s->boot.top - (int32_t)ck_boot_depth(&s->boot))
+                x->wanted = sqrt(s->target * s->q[i->args[0]->type.level]);
+        }
         if (p && class_private(&s->classes, p) < 0 && class_of(&s->classes, i)->products > 1)
             for (uint32_t a = 0; a < p->nargs; a++) s->solved[s->classes.root[p->args[a]->id]].plain = true;
     }

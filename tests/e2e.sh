@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.." || exit 1
 build=$(cd "${1:-build/release}" && pwd)
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-passed=0 failed=0
+passed=0 failed=0 skipped=0
 
 # model ONNX INPUT SAMPLES RATIO OPTIONS...
 model() {
@@ -68,6 +68,21 @@ compare() {
     cp "$tmp/good/plan.json" "$tmp/rough" && check 'plan' 0 '' inspect "$tmp/rough"
 }
 
+# Bootstraps between layers, at full security: keys of 1.4 GiB on disk, 4 GiB of memory.
+deep() {
+    memory=$(awk '/^MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo 2>/dev/null)
+    disk=$(df -Pk "$tmp" | awk 'END { print int($4 / 1048576) }')
+    if [ "${memory:-0}" -lt 6 ] || [ "$disk" -lt 4 ]; then
+        skipped=$((skipped + 1))
+        echo "e2e: skipped: bootstraps want 6 GiB of memory and 4 GiB of disk, here are ${memory:-?} and $disk"
+        return
+    fi
+    model models/lenet5_relu.onnx models/fashion.x.npy 1 0.03 --calib models/fashion.calib.npy --bootstrap 9
+    check 'simulated bootstraps' 0 'top-1 equal in (9[5-9]|100) of 100' simulate "$tmp/out" --input models/fashion.x.npy --quiet
+    if grep -q '"bootstraps": [1-9]' "$tmp/out/plan.json"; then passed=$((passed + 1))
+    else failed=$((failed + 1)) && echo "e2e: --bootstrap 9 inserts none"; fi
+}
+
 if [ $# -gt 1 ]; then
     shift
     model "$@"
@@ -76,7 +91,8 @@ else
     model models/cryptonets_square.onnx models/fashion.x.npy 3 1e-3
     model models/mlp_square.onnx models/fashion.x.npy 10 1e-3 --batch 4     # groups of 4, 4 and 2
     model models/cryptonets_square.onnx models/fashion.x.npy 8 1e-3 --batch 8
+    deep
     compare
 fi
-echo "$passed passed, $failed failed, 0 skipped"
+echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]
