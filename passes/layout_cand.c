@@ -27,6 +27,8 @@ static int64_t pow2_above(int64_t v)
 
 static void add(struct list *l, const struct candidate *c)
 {
+    int64_t least = (layout_numel(&c->l) + c->l.n - 1) / c->l.n;
+    if (layout_count(&c->l) > 2 * least + 1) return;       // every vector costs bootstraps
     if (l->n < l->max) l->out[l->n++] = *c;
 }
 

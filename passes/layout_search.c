@@ -12,6 +12,7 @@
 enum { BEAM = 96, BEAM_LARGE = 16, LARGE = 2000000, MAX_CANDIDATES = 64, MEMO = 1 << 14, MAX_PLACES = 1 << 14 };
 
 static const double MARGIN = 60;        // states this many rotations behind the best are not looked at
+static const double VECTOR = 50;        // what one more vector costs in slotwise operations and bootstraps, in rotations
 
 struct memo {
     uint64_t pattern;
@@ -102,6 +103,7 @@ static uint32_t extend(struct search *s, const struct state *old, uint32_t nold,
             struct state t = {ARENA_ARRAY(p->arena, const struct place *, p->nclasses), old[k].cost};
             memcpy(t.place, old[k].place, sizeof *t.place * p->nclasses);
             t.place[class] = pl;
+            t.cost += VECTOR * (pl->count - 1);
             for (uint32_t e = 0; e < p->nedges && t.cost < INFINITY; e++) {
                 const struct ledge *d = &p->edges[e];
                 if ((d->from == class && d->to <= class) || (d->to == class && d->from < class))
