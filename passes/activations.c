@@ -213,8 +213,8 @@ enum pass_res pass_activations(struct pass_ctx *ctx, struct ir_module *m)
                    "inputs: --input-range LO,HI)");
         return PASS_FAIL;
     }
-    s.rows = measured ? range_rows(m, s.opt, budget) : GUESSED_ROWS;
-    s.fit_rows = measured ? range_rows(m, s.opt, fit_budget) : GUESSED_ROWS;
+    s.rows = measured ? range_rows(m, s.opt, budget) : range_guesses(m, GUESSED_ROWS);
+    s.fit_rows = measured ? range_rows(m, s.opt, fit_budget) : s.rows;
     s.fit_rows = (int64_t)fmax(fmin((double)s.fit_rows, fmin(MOST_FIT_ROWS, memory / largest)), fmin((double)s.fit_rows, 48));
     s.labels = measured ? s.opt->calib_labels : NULL;
     if (actnet_measure(&s) != 0 || prepare(&s) != 0 || actnet_replace(&s) != 0 || choose(&s) < 0) return PASS_FAIL;

@@ -51,6 +51,12 @@ int64_t range_rows(const struct ir_module *m, const struct options *opt, double 
     return rows < (double)opt->ncalib ? (int64_t)rows : opt->ncalib;
 }
 
+int64_t range_guesses(const struct ir_module *m, int64_t most)
+{
+    double rows = 2e10 / work(m);
+    return rows < 4 ? 4 : rows < (double)most ? (int64_t)rows : most;
+}
+
 static int input_layout(struct layout *out, const struct ir_inst *input)
 {
     const char *text = ir_get_string(input->attrs, "layout", NULL);
@@ -163,7 +169,7 @@ int range_measure(struct pass_ctx *ctx, struct ir_module *m, int64_t rows)
         w.hi[k] = -INFINITY;
     }
     double **in, **out;
-    if (!measured) rows = GUESSES;
+    if (!measured) rows = range_guesses(m, GUESSES);
     int64_t batch = ir_batch(m), runs = (rows + batch - 1) / batch, most = interp_rows(m, runs);
     range_buffers_rows(&in, &out, m, most, ctx->scratch);
     for (int64_t r = 0; r < runs; r += most) {

@@ -9,6 +9,9 @@
  * calibration data: on both ends of --input-range ([-1,1] if none) and random inputs between. 0, or -1 after diag_error. */
 int range_measure(struct pass_ctx *, struct ir_module *, int64_t rows);
 
+/* Generated inputs to run, at most `most`: few where one run takes billions of multiply-adds. */
+int64_t range_guesses(const struct ir_module *, int64_t most);
+
 /* Calibration rows to run so that about `budget` multiply-adds are spent; all of them if few. */
 int64_t range_rows(const struct ir_module *, const struct options *, double budget);
 
