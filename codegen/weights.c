@@ -6,12 +6,15 @@
 #include "emit.h"
 #include "encode.h"
 
+#include <errno.h>
 #include <math.h>
+#include <string.h>
 
 enum { DEFAULT_PRECISION = 20, TOGETHER = 1024 };     // TOGETHER: plaintexts in memory at a time, even
 
 struct coder {
     struct program *p;
+    const char *where;                      // the file, for messages
     struct store *store;
     struct encoder *encoder;
     uint32_t n, batch;                      // slots; samples interleaved in them
@@ -20,6 +23,12 @@ struct coder {
     void *packed;
     size_t done, total;                     // linear maps, for progress
 };
+
+static int failed(const struct coder *c)
+{
+    diag_error(c->where, "cannot be written: %s", strerror(errno));
+    return -1;
+}
 
 /* Writes coefficients at the given scale; 0 or -1 after diag_error. */
 static int put(struct coder *c, struct piece_ref *ref, const double *coeff, double scale, double max_error, const char *node,
@@ -32,8 +41,7 @@ static int put(struct coder *c, struct piece_ref *ref, const double *coeff, doub
     }
     int64_t at = store_add(c->store, c->packed, (size_t)2 * c->n * e.width);
     if (at < 0) {
-        diag_error(node, "writing the weights failed");
-        return -1;
+        return failed(c);
     }
     *ref = (struct piece_ref){(uint64_t)at, e.shift, e.width};
     if (worst) *worst = fmax(*worst, e.slot_error);
@@ -137,7 +145,7 @@ static int put_op(struct coder *c, struct op *op)
 int weights_write(struct program *p, FILE *f, const char *where)
 {
     struct arena *scratch = arena_new();
-    struct coder c = {.p = p, .store = store_new(scratch, f), .n = 1u << p->params.log_slots,
+    struct coder c = {.p = p, .where = where, .store = store_new(scratch, f), .n = 1u << p->params.log_slots,
                       .batch = (uint32_t)ir_batch(p->m)};
     c.encoder = encoder_new(scratch, c.n);
     c.coeff[0] = ARENA_ARRAY(scratch, double, 2 * c.n);
@@ -148,10 +156,7 @@ int weights_write(struct program *p, FILE *f, const char *where)
     int bad = 0;
     for (size_t k = 0; k < p->nops && !bad; k++) bad = put_op(&c, &p->ops[k]);
     p->weights_bytes = store_bytes(c.store);
-    if (!bad && fflush(f)) {
-        diag_error(where, "writing the weights failed");
-        bad = -1;
-    }
+    if (!bad && fflush(f)) bad = failed(&c);
     arena_free(scratch);
     return bad;
 }

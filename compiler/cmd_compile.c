@@ -136,12 +136,7 @@ static struct ir_module *load(struct compile *c, const char *model)
         diag_error("--start-at", "reads IR text (FILE.ir), not %s", model);
         return NULL;
     }
-    struct ir_module *m = text ? ir_load(model) : onnx_load(model);
-    if (m && ir_verify(m)) {
-        ir_module_free(m);
-        return NULL;
-    }
-    return m;
+    return text ? ir_load(model) : onnx_load(model);
 }
 
 static bool pass_name_good(const char *option, const char *name)

@@ -64,7 +64,7 @@ int cmd_opt(int argc, char **argv)
     if (!m) return 1;
     struct arena *a = arena_new();
     struct options opt;
-    int bad = ir_verify(m) || pass_flags_resolve(&opt, a, &flags, m) || no_auto(&opt) || run_passes(m, &opt, a, passes);
+    int bad = pass_flags_resolve(&opt, a, &flags, m) || no_auto(&opt) || run_passes(m, &opt, a, passes);
     if (in_text > 0) ir_consts_in_text(m, in_text);
     if (!bad && output)
         bad = ir_save(m, output);

@@ -173,7 +173,7 @@ char *ir_print_string(struct ir_module *);                                      
 void ir_consts_in_text(struct ir_module *, int64_t most);                       // those of at most so many elements
 struct ir_module *ir_parse(const char *name, const char *text, size_t len);     // NULL after diag_error; other constants unset
 int ir_save(struct ir_module *, const char *path);                              // path and path.npz; 0 or -1 after diag_error
-struct ir_module *ir_load(const char *path);                                    // path.npz may lack if the text has all constants
+struct ir_module *ir_load(const char *path);                                    // verified; path.npz may lack if the text has all constants
 
 /* Rules of every operation; 0, or -1 after diag_error. Runs after every pass. */
 int ir_verify(struct ir_module *);

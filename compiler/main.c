@@ -3,6 +3,7 @@
 #include "cmd.h"
 #include "diag.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,6 +28,14 @@ static void help(FILE *f)
     fprintf(f, "\n`tacet COMMAND --help` explains a command; `tacet --version` prints the version.\n");
 }
 
+/* A text that did not get out whole is a failure. */
+static int finish(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+    diag_error("standard output", "cannot be written: %s", strerror(errno));
+    return status ? status : 1;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -35,14 +44,14 @@ int main(int argc, char **argv)
     }
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
         help(stdout);
-        return 0;
+        return finish(0);
     }
     if (!strcmp(argv[1], "--version")) {
         printf("tacet %s\n", TACET_VERSION);
-        return 0;
+        return finish(0);
     }
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (!strcmp(argv[1], commands[i].name)) return commands[i].run(argc - 1, argv + 1);
+        if (!strcmp(argv[1], commands[i].name)) return finish(commands[i].run(argc - 1, argv + 1));
     diag_error(NULL, "there is no command \"%s\"; `tacet --help` lists them", argv[1]);
     return 1;
 }

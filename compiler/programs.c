@@ -66,7 +66,7 @@ int programs_open(struct programs *p, const char *dir, const char *keys)
 {
     p->dir = strchr(dir, '/') ? dir : arena_printf(p->arena, "./%s", dir);
     if (access(arena_printf(p->arena, "%s/server", p->dir), X_OK) || access(arena_printf(p->arena, "%s/client", p->dir), X_OK)) {
-        diag_error(p->dir, "holds no built programs: `tacet compile` it without --no-build, or run ninja there");
+        diag_error(p->dir, "holds no built programs: `tacet compile` it without --no-build");
         return -1;
     }
     p->scratch = folder_scratch(p->arena, "tacet-run");

@@ -111,7 +111,7 @@ struct ir_module *ir_load(const char *path)
     struct arena *a = arena_new();
     int status = load_consts(m, arena_printf(a, "%s.npz", path));
     arena_free(a);
-    if (!status) return m;
+    if (!status && !ir_verify(m)) return m;
     ir_module_free(m);
     return NULL;
 }

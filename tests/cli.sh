@@ -99,7 +99,18 @@ expect 1 'the model has 1 input' simulate "$tmp/one" --input models/fashion.x.np
 expect 0 '' compile $model -o "$tmp/one" --no-build -q
 [ -z "$(find "$tmp" -name '*.tmp-*')" ] && ok || bad "temporary folders were left behind"
 
-# damaged plans: one message, no crash
+# what cannot be written or read: one message, no crash
+if [ -w /dev/full ]; then
+    for c in "inspect $tmp/two" "opt $tmp/two/program.ir" --help; do
+        "$tacet" $c >/dev/full 2>"$tmp/err"
+        [ $? = 1 ] && grep -q 'standard output: cannot be written' "$tmp/err" && ok || bad "$c to a full device"
+    done
+fi
+sed 's/\[28:28\] \[28:1\]/[28:28] [28:10/' "$tmp/two/program.ir" >"$tmp/one/program.ir"
+expect 1 'layout is not one' simulate "$tmp/one" --input models/fashion.x.npy
+sed 's/bias=@[a-z0-9_.]*/bias=@nothing/' "$tmp/two/model.ir" >"$tmp/one/model.ir"
+cp "$tmp/two/program.ir" "$tmp/one/program.ir"
+expect 1 'no constant .nothing.' simulate "$tmp/one" --input models/fashion.x.npy
 for bytes in 0 1 200 1200 3000; do
     head -c $bytes "$tmp/two/plan.json" >"$tmp/cut" && cp "$tmp/cut" "$tmp/one/plan.json"
     expect 1 'plan.json: is (damaged|not a plan)' inspect "$tmp/one"
