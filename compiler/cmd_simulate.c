@@ -8,27 +8,34 @@
 #include <math.h>
 #include <stdio.h>
 
-/* Polynomials are fitted on [-1,1]; an argument outside loses its meaning under encryption. The argument of a polynomial has been
- * observed before, so what it reached is remembered by instruction, for each of the samples that run together. */
+/* Polynomials are fitted on [-1,1] and bootstraps made for a range; an argument outside loses its meaning under encryption. The
+ * argument has been observed before, so what it reached is remembered by instruction, for each of the samples that run together. */
 struct watch {
     const struct ir_module *m;
     double **largest;           // by instruction id, then sample of this run
-    double *worst;              // by instruction id, of polynomials
+    double *worst;              // by instruction id, of polynomials and bootstraps: over the range
     int64_t *worst_row, *outside;       // sample; samples outside
     int64_t row, rows;          // first sample of this run, samples at once at most
 };
+
+/* The range of the argument: 0 where any value is as good. */
+static double range_of(const struct ir_module *m, const struct ir_inst *i)
+{
+    return i->op == IR_CKKS_poly ? 1 : i->op == IR_CKKS_evalmod ? noise_boot_range(m, i) : 0;
+}
 
 static void observe(void *arg, const struct ir_inst *i, const double *value, int64_t n)
 {
     struct watch *w = arg;
     int64_t numel = ir_type_numel(&i->type), rows = n / numel;
+    double range = range_of(w->m, i);
     for (int64_t r = 0; r < rows; r++) {
         double m = 0;
         for (int64_t k = r * numel; k < (r + 1) * numel; k++)
             if (!(fabs(value[k]) <= m)) m = fabs(value[k]);             // NaN stays
         w->largest[i->id][r] = m;
-        if (i->op != IR_CKKS_poly) continue;
-        double x = w->largest[i->args[0]->id][r];
+        if (!(range > 0)) continue;
+        double x = w->largest[i->args[0]->id][r] / range;
         w->outside[i->id] += !(x <= 1.0001);
         if (x <= w->worst[i->id]) continue;
         w->worst[i->id] = x;
@@ -53,8 +60,8 @@ static void watch_report(const struct watch *w)
 {
     for (const struct ir_inst *i = w->m->first; i; i = i->next)
         if (w->outside[i->id])
-            diag_warn(ir_get_string(i->attrs, "node", "a polynomial"), "its argument leaves the planned range in %lld of %lld runs, most in that of sample %lld: "
-                      "%.3g times; calibrate with data like this", (long long)w->outside[i->id], (long long)w->row, (long long)w->worst_row[i->id],
+            diag_warn(ir_get_string(i->attrs, "node", "a polynomial"), "%s leaves the planned range in %lld of %lld runs, most in that of sample %lld: "
+                      "%.3g times; calibrate with data like this", i->op == IR_CKKS_poly ? "its argument" : "what is bootstrapped", (long long)w->outside[i->id], (long long)w->row, (long long)w->worst_row[i->id],
                       w->worst[i->id]);
 }
 

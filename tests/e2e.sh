@@ -79,6 +79,10 @@ deep() {
     fi
     model models/lenet5_relu.onnx models/fashion.x.npy 1 0.03 --calib models/fashion.calib.npy --bootstrap 9
     check 'simulated bootstraps' 0 'top-1 equal in (9[5-9]|100) of 100' simulate "$tmp/out" --input models/fashion.x.npy --quiet
+    # one image of 255 everywhere, 255 times the calibrated range
+    { printf '\223NUMPY\1\0v\0'; printf '%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 1, 28, 28), }"
+      head -c 784 /dev/zero | tr '\0' '\377'; } >"$tmp/bright.npy"
+    check 'values beyond the bootstrap' 0 'what is bootstrapped leaves the planned range in 1 of 1' simulate "$tmp/out" --input "$tmp/bright.npy"
     if grep -q '"bootstraps": [1-9]' "$tmp/out/plan.json"; then passed=$((passed + 1))
     else failed=$((failed + 1)) && echo "e2e: --bootstrap 9 inserts none"; fi
 }
