@@ -94,15 +94,9 @@ static struct ctensor *binary(struct node *n, enum arith op, const struct ctenso
     return d;
 }
 
-/* Two operands; Max and Min take any number. */
-int fold_binary(struct node *n)
+/* The operands one after another. */
+static int fold_all(struct node *n, enum arith op)
 {
-    enum arith op = 0;
-    while (op < ARITH_COUNT && strcmp(arith_name[op], n->op))
-        op++;
-    bool many = op == MAX || op == MIN;
-    if (op == ARITH_COUNT || n->nin < 1 || (!many && n->nin != 2))
-        return node_error(n, "%zu inputs", n->nin);
     struct ctensor *acc = NULL;
     for (size_t i = 0; i < n->nin; i++) {
         const struct ctensor *c;
@@ -115,24 +109,24 @@ int fold_binary(struct node *n)
             return -1;
         }
     }
-    return out_const(n, 0, acc);
+    return acc ? out_const(n, 0, acc) : node_error(n, "no input");
+}
+
+/* Two operands; Max and Min take any number. */
+int fold_binary(struct node *n)
+{
+    enum arith op = 0;
+    while (op < ARITH_COUNT && strcmp(arith_name[op], n->op))
+        op++;
+    bool many = op == MAX || op == MIN;
+    if (op == ARITH_COUNT || n->nin < 1 || (!many && n->nin != 2))
+        return node_error(n, "%zu inputs", n->nin);
+    return fold_all(n, op);
 }
 
 int fold_sum(struct node *n)
 {
-    struct ctensor *acc = NULL;
-    for (size_t i = 0; i < n->nin; i++) {
-        const struct ctensor *c;
-        if (in_need_const(n, i, "operand", &c))
-            return -1;
-        if (i == 0) {
-            acc = ARENA_NEW(n->ld->arena, struct ctensor);
-            *acc = *c;
-        } else if (!(acc = binary(n, ADD, acc, c))) {
-            return -1;
-        }
-    }
-    return acc ? out_const(n, 0, acc) : node_error(n, "no input");
+    return fold_all(n, ADD);
 }
 
 int fold_unary(struct node *n)

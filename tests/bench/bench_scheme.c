@@ -3,13 +3,13 @@
 // microseconds and in transforms of the same run.
 #include "bench_scheme.h"
 
+#include "bench.h"
 #include "internal.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { ROTATIONS = 16, RUNS = 9 };
 
@@ -24,30 +24,21 @@ struct setup {
     uint32_t level;
 };
 
-static double now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return 1e6 * (double)t.tv_sec + 1e-3 * (double)t.tv_nsec;
-}
+struct call {
+    void (*f)(struct setup *);
+    struct setup *s;
+};
 
-static int by_value(const void *a, const void *b)
+static void run_call(void *arg)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    const struct call *c = arg;
+    c->f(c->s);
 }
 
 static double median(void (*f)(struct setup *), struct setup *s, int runs)
 {
-    double t[64];
-    f(s);
-    for (int i = 0; i < runs; i++) {
-        t[i] = now_us();
-        f(s);
-        t[i] = now_us() - t[i];
-    }
-    qsort(t, (size_t)runs, sizeof *t, by_value);
-    return t[runs / 2];
+    struct call c = {f, s};
+    return bench_median(run_call, &c, runs);
 }
 
 static void must(enum ck_err err)
