@@ -200,7 +200,8 @@ int cmd_compile(int argc, char **argv)
     };
     const struct arg_command cmd = {
         "compile", "MODEL.onnx -o DIR [options]", "Plans the model, writes C, weights and build file to DIR and builds client and server there.",
-        "The folder appears complete or not at all; an earlier one is replaced. Sizes read like 512MiB or 4GiB.", 1, 1, specs};
+        "The folder appears complete or not at all; an earlier one is replaced. Nothing is random: the same model, samples and options give the\n"
+        "same files. Sizes read like 512MiB or 4GiB.", 1, 1, specs};
     struct arg_list model;
     enum args_result r = args_parse(&cmd, argc, argv, &model);
     if (r != ARGS_OK) return r == ARGS_ERROR;
