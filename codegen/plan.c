@@ -69,6 +69,16 @@ static void primes(FILE *f, const char *name, const uint64_t *v, uint32_t n)
     fprintf(f, "]");
 }
 
+/* What one bootstrap leaves and costs. */
+static void bootstrap(FILE *f, const struct program *p)
+{
+    if (!p->boot.nstc) return;
+    fprintf(f, ",\n  \"bootstrap\": {\"levels_left\": %u, \"levels_used\": %u, \"microseconds\": %.0f, \"key_bytes\": %.0f, "
+               "\"plain_bytes\": %.0f}", p->boot.top - ck_boot_depth(&p->boot), ck_boot_depth(&p->boot),
+            ck_cost_boot(&p->opt->cost, &p->params, &p->boot), ck_boot_key_bytes(&p->params, &p->boot),
+            ck_boot_plain_bytes(&p->params, &p->boot));
+}
+
 void emit_plan(FILE *f, const struct program *p)
 {
     const struct ck_params *k = &p->params;
@@ -85,7 +95,9 @@ void emit_plan(FILE *f, const struct program *p)
     primes(f, "q", k->q, k->nq);
     fprintf(f, ",\n    ");
     primes(f, "p", k->p, k->np);
-    fprintf(f, "},\n  \"inputs\": [\n");
+    fprintf(f, "}");
+    bootstrap(f, p);
+    fprintf(f, ",\n  \"inputs\": [\n");
     for (uint32_t i = 0; i < p->nin; i++) port(f, p->in[i], p->in[i]->attrs, i + 1 == p->nin);
     fprintf(f, "  ],\n  \"outputs\": [\n");
     for (uint32_t i = 0; i < p->m->noutputs; i++) port(f, p->m->outputs[i], p->m->output_attrs[i], i + 1 == p->m->noutputs);

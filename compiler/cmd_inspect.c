@@ -57,6 +57,13 @@ static void print_plan(const struct plan *pl)
            bytes_text(weights, json_number(t, "weights_bytes")), pl->batch > 1 ? "batch" : "sample", bytes_text(ct, in_bytes));
     double seconds = json_number(t, "microseconds") / 1e6;
     bytes_text(peak, json_number(t, "peak_bytes"));
+    const struct json *boot = json_get(pl->json, "bootstrap");
+    if (boot) {
+        char key_bytes[32], plain_bytes[32];
+        printf("a bootstrap: %.3f s on one core, leaves %.0f levels, takes %.0f; its keys %s, plaintexts %s\n",
+               json_number(boot, "microseconds") / 1e6, json_number(boot, "levels_left"), json_number(boot, "levels_used"),
+               bytes_text(key_bytes, json_number(boot, "key_bytes")), bytes_text(plain_bytes, json_number(boot, "plain_bytes")));
+    }
     if (pl->batch > 1)
         printf("predicted: %.3f s a batch on one core, %.4f s a sample, server memory %s\n", seconds, seconds / (double)pl->batch, peak);
     else printf("predicted: %.3f s a sample on one core, server memory %s\n", seconds, peak);
