@@ -17,12 +17,12 @@
 #include <math.h>
 #include <stdio.h>
 
-static const double budget = 4e10;          // multiply-adds of measuring ranges
+static const double budget = 8e10;          // multiply-adds of measuring ranges
 static const double fit_budget = 2e10;      // of one walk
 static const double memory = 1 << 23;       // elements of a value over the fitting rows
-static const double least_points = 0.5;     // percent of the rows that may change without a wish
-static const double tolerance = 0.01;       // of the output range, for outputs without a top-1
-enum { GUESSED_ROWS = 64, QUICK_ROWS = 64, MOST_FIT_ROWS = 400, DEEPEST = 7 };
+static const double least_points = 0.25;    // percent of the rows that may change without a wish
+static const double tolerance = 0.004;      // of the output range, for outputs without a top-1 and for few rows
+enum { GUESSED_ROWS = 64, QUICK_ROWS = 64, TOP1_ROWS = 100, MOST_FIT_ROWS = 400, DEEPEST = 7 };
 static const struct actspec composites[] = {{ACTSPEC_MINIMAX, 3, {7, 15, 15}, 0}, {ACTSPEC_MINIMAX, 3, {15, 15, 27}, 0}};
 
 static int prepare(struct actnet *s)
@@ -64,7 +64,7 @@ static int holds(struct search *f)
     }
     if (actnet_walk(s) != 0) return -1;
     f->score = actnet_score(s);
-    if (s->width == 1 || s->m->noutputs > 1) return f->score.worst <= tolerance;
+    if (s->width == 1 || s->m->noutputs > 1 || rows < TOP1_ROWS) return f->score.worst <= tolerance;
     // Labels count what is lost at the end; what merely changes may be more, but not without bound.
     return f->score.worst <= 1 && 1 - f->score.agree <= 4 * f->allowed && f->score.lost <= f->allowed + 1e-9;
 }
@@ -176,9 +176,10 @@ static void report(const struct actnet *s)
         for (int d = 0; d < t->spec.count && at < sizeof list - 16; d++)
             at += (size_t)snprintf(list + at, sizeof list - at, "%s%d", d ? "," : at ? " " : "", t->spec.degree[d]);
         if (t->spec.kind == ACTSPEC_MINIMAX) report_composite(s, k);
-        if (t->reach > 1)
-            diag_warn(t->where, "its argument reaches %.2f times the planned range (+-%.4g) on calibration row %lld", t->reach, t->g.half,
-                      (long long)t->reach_row);
+        double limit = act_range(t) / t->g.half;
+        if (t->reach > limit)
+            diag_warn(t->where, "its argument reaches %.2f times the planned range (+-%.4g) on calibration row %lld", t->reach / limit,
+                      act_range(t), (long long)t->reach_row);
     }
     struct act_score score = actnet_score(s);
     diag_note("activations: degrees %s; depth %d in all; %.2f %% of %lld rows keep their class, error %.2g of the output range", list, depth,

@@ -153,22 +153,8 @@ static int check_size(struct state *s, const struct ir_inst *i)
     return -1;
 }
 
-/* Names every operator that has no encrypted form, at once. */
-static int check_operators(struct state *s)
-{
-    int status = 0;
-    for (struct ir_inst *i = s->m->first; i; i = i->next) {
-        if (i->op != IR_TENSOR_maxpool) continue;
-        diag_error(ir_get_string(i->attrs, "node", NULL), "max pooling has no encrypted form (comparisons): train the network with average "
-                   "pooling or strided convolutions instead");
-        status = -1;
-    }
-    return status;
-}
-
 static int lower(struct state *s)
 {
-    if (check_operators(s) != 0) return -1;
     for (struct ir_inst *i = s->m->first, *next; i; i = next) {
         next = i->next;
         struct affine f;

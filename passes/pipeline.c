@@ -8,6 +8,7 @@
 
 const char *const pass_pipeline[] = {
     "fold",         // tensor
+    "maxpool",
     "calibrate",
     "horner",
     "sink",

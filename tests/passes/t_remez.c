@@ -24,6 +24,15 @@ static void check_single(int degree, double a)
     for (int k = 0; k <= degree; k += 2) CHECK(c[k] == 0);
 }
 
+/* [EY07]: the error of the best polynomial of degree 2m+1 for sign on [-1,-a] u [a,1] tends to
+ * (1-a) / sqrt(pi a m) ((1-a) / (1+a))^m. */
+static void check_published(int degree, double a)
+{
+    double c[64], e = 0, m = (degree - 1) / 2, want = (1 - a) / sqrt(M_PI * a * m) * pow((1 - a) / (1 + a), m);
+    CHECK(remez_odd(c, &e, degree, a, 1) == 0);
+    CHECKF(fabs(e / want - 1) < 2.5 / m, "degree %d on [%g,1]: error %g, published %g", degree, a, e, want);
+}
+
 static void check_composite(const int *degree, int count, double relu_bits)
 {
     struct arena *arena = arena_new();
@@ -51,6 +60,9 @@ int main(void)
     check_single(15, 0x1p-10);
     check_single(27, 0.2);
     check_single(63, 0x1p-8);
+    check_published(63, 0.3);
+    check_published(63, 0.1);
+    check_published(31, 0.2);
     double c[8], e;
     CHECK(remez_odd(c, &e, 4, 0.1, 1) == -1 && remez_odd(c, &e, 5, 0, 1) == -1 && remez_odd(c, &e, 5, 1, 1) == -1);
     check_composite((const int[]){15, 15, 27}, 3, 12.2);
