@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct compile {
     const char *output, *start_at, *stop_after, *runtime, *cc;
@@ -98,6 +99,15 @@ static void remember_nodes(struct compile *c, const struct ir_module *m)
         if (!c->nodes[k].operator) c->nodes[k].operator = "Move";
 }
 
+/* Says when this machine could not run what was planned. */
+static void compare_memory(const struct ir_module *m)
+{
+    char need[32], have[32];
+    double peak = (double)ir_get_int(m->attrs, "bytes_peak", 0), machine = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (peak <= machine) return;
+    diag_warn(m->name, "planned for a larger machine: the server will need %s, this one has %s", bytes_text(need, peak), bytes_text(have, machine));
+}
+
 /* Passes, files, programs, into the folder `tmp`. */
 static int compile_into(struct compile *c, struct ir_module *m, const char *model, const char *tmp)
 {
@@ -126,6 +136,7 @@ static int compile_into(struct compile *c, struct ir_module *m, const char *mode
         .plan_only = c->no_build,
     };
     if (codegen_write(m, tmp, &gen)) return -1;
+    compare_memory(m);
     return c->no_build ? 0 : build(c, tmp);
 }
 
