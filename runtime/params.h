@@ -51,6 +51,7 @@ uint32_t ck_primes_near(uint64_t *out, uint32_t count, double target, uint32_t l
 /* Cost model. Constants in microseconds on one core at N = 2^16; fitted by `make bench` (build/bench.json). */
 struct ck_cost {
     double t_ntt, t_conv, t_elt, t_mul, t_expand;   // one limb each; t_conv per (in,out) limb pair
+    double t_pass;                                  // a limb's way from memory and back, besides its transform
     double bytes_per_us;                            // memory bandwidth
     double two_thread_speedup;
 };
@@ -58,6 +59,13 @@ extern const struct ck_cost ck_cost_default;
 
 /* Microseconds of one operation at `limbs` limbs, one thread. */
 double ck_cost_keyswitch(const struct ck_cost *, const struct ck_params *, uint32_t limbs);
+/* Its parts: the digits of one polynomial in QP; the inner product of digits and key, permuted (a hoisted rotation, in QP);
+ * the division of one polynomial by P. */
+double ck_cost_modup(const struct ck_cost *, const struct ck_params *, uint32_t limbs);
+double ck_cost_hoisted(const struct ck_cost *, const struct ck_params *, uint32_t limbs);
+double ck_cost_moddown(const struct ck_cost *, const struct ck_params *, uint32_t limbs);
+/* A product of ciphertexts, relinearised and rescaled. */
+double ck_cost_mul(const struct ck_cost *, const struct ck_params *, uint32_t limbs);
 double ck_cost_rescale(const struct ck_cost *, const struct ck_params *, uint32_t limbs);
 double ck_cost_mulpt(const struct ck_cost *, const struct ck_params *, uint32_t limbs);
 

@@ -15,9 +15,10 @@ struct bench_row {
 /* Prints the row and keeps it for build/bench.json. */
 void bench_emit(const struct bench_row *);
 
-double bench_now_us(void);
-/* Median microseconds of `runs` <= 64 calls, after one that does not count. */
+/* Median microseconds of `runs` <= 64 calls, after one that does not count: by the thread's own clock, which a machine shared with
+ * others disturbs less, or by the wall's where there are several threads. */
 double bench_median(void (*call)(void *), void *arg, int runs);
+double bench_median_wall(void (*call)(void *), void *arg, int runs);
 
 /* The limits of one core, measured. */
 struct bench_limits {

@@ -38,7 +38,7 @@ static void run_call(void *arg)
 static double median(void (*f)(struct setup *), struct setup *s, int runs)
 {
     struct call c = {f, s};
-    return bench_median(run_call, &c, runs);
+    return (s->ctx->threads == 1 ? bench_median : bench_median_wall)(run_call, &c, runs);
 }
 
 static void must(enum ck_err err)
@@ -116,7 +116,7 @@ static void row(bench_row_fn emit, void *arg, const struct setup *s, const char 
 {
     char par[64];
     snprintf(par, sizeof par, "N=2^%u limbs=%u K=%u", s->ctx->logn, s->level + 1, s->g->np);
-    emit(arg, name, par, s->ctx->threads, us, us / ntt);
+    emit(arg, name, par, s->ctx->threads, us, ntt > 0 ? us / ntt : 0);
 }
 
 static void set_level(struct setup *s, uint32_t level)
@@ -127,28 +127,56 @@ static void set_level(struct setup *s, uint32_t level)
     s->g = &s->evk->gadget[ck_evk_find(s->evk, ck_galois_rotation(s->ctx, 1), level)->gadget];
 }
 
-static void parameters(struct ck_params *par)
+void bench_parameters(struct ck_params *par, uint32_t nq, uint32_t np, uint32_t alpha)
 {
-    uint64_t p[33];
-    *par = (struct ck_params){.logn = 16, .log_slots = 15, .nq = 22, .np = 11, .alpha = 11, .security = 128};
+    uint64_t p[CK_MAX_PRIMES];
+    *par = (struct ck_params){.logn = 16, .log_slots = 15, .nq = nq, .np = np, .alpha = alpha, .security = 128};
     uint32_t n = ck_primes_near(p, 1, exp2(46.5), 16, NULL, 0);
-    n += ck_primes_near(p + n, 21, exp2(46), 16, p, n);
-    n += ck_primes_near(p + n, 11, exp2(46.85), 16, p, n);
-    if (n != 33) exit(1);
-    memcpy(par->q, p, 22 * sizeof *p);
-    memcpy(par->p, p + 22, 11 * sizeof *p);
+    n += ck_primes_near(p + n, nq - 1, exp2(46), 16, p, n);
+    n += ck_primes_near(p + n, np, exp2(46.85), 16, p, n);
+    if (n != nq + np) exit(1);
+    memcpy(par->q, p, nq * sizeof *p);
+    memcpy(par->p, p + nq, np * sizeof *p);
+}
+
+// A rotation at 30 limbs, five digits: the shape of programs that bootstrap.
+static void bench_long(bench_row_fn emit, void *arg)
+{
+    struct ck_params par;
+    struct setup s = {0};
+    const struct ck_key_spec spec = {1, 29};
+    double *x = calloc((size_t)1 << 15, sizeof *x);
+    if (!x) exit(1);
+    bench_parameters(&par, 30, 7, 7);
+    must(ck_context_new(&s.ctx, &par, 1));
+    must(ck_secret_new(&s.sk, s.ctx));
+    must(ck_evk_new(&s.evk, s.ctx, s.sk, &spec, 1));
+    must(ck_ct_init(&s.a, s.ctx, 29, 1));
+    must(ck_ct_init(&s.out, s.ctx, 29, 1));
+    must(ck_encrypt(&s.a, s.ctx, s.sk, x, 29, 0x1p46));
+    must(ck_eval_new(&s.ev, s.ctx, s.evk, NULL));
+    s.level = 29;
+    s.g = &s.evk->gadget[0];
+    row(emit, arg, &s, "rotation, key of 30 limbs", median(do_rotate, &s, RUNS), 0);
+    ck_eval_free(s.ev);
+    ck_ct_clear(&s.a);
+    ck_ct_clear(&s.out);
+    ck_evk_free(s.evk);
+    ck_secret_free(s.sk);
+    ck_context_free(s.ctx);
+    free(x);
 }
 
 void bench_scheme(bench_row_fn emit, void *arg)
 {
     struct ck_params par;
     struct setup s = {0};
-    struct ck_key_spec spec[ROTATIONS + 3] = {{0, 21}, {1, 7}, {0, 7}};
-    parameters(&par);
-    for (int32_t k = 1; k <= ROTATIONS; k++) spec[k + 2] = (struct ck_key_spec){k, 21};
+    struct ck_key_spec spec[ROTATIONS + 5] = {{0, 21}, {1, 7}, {0, 7}, {1, 3}, {1, 12}};
+    bench_parameters(&par, 22, 11, 11);
+    for (int32_t k = 1; k <= ROTATIONS; k++) spec[k + 4] = (struct ck_key_spec){k, 21};
     must(ck_context_new(&s.ctx, &par, 2));
     must(ck_secret_new(&s.sk, s.ctx));
-    must(ck_evk_new(&s.evk, s.ctx, s.sk, spec, ROTATIONS + 3));
+    must(ck_evk_new(&s.evk, s.ctx, s.sk, spec, ROTATIONS + 5));
     must(ck_ct_init(&s.a, s.ctx, 21, 1));
     must(ck_ct_init(&s.b, s.ctx, 21, 1));
     must(ck_ct_init(&s.out, s.ctx, 21, 2));
@@ -172,9 +200,13 @@ void bench_scheme(bench_row_fn emit, void *arg)
         row(emit, arg, &s, "16 rotations, separate", median(do_separate, &s, 3), ntt);
         row(emit, arg, &s, "16 rotations, hoisted, in QP", median(do_hoisted, &s, 3), ntt);
         row(emit, arg, &s, "16 rotations, hoisted, in Q", median(do_hoisted_down, &s, 3), ntt);
+        set_level(&s, 12);
+        row(emit, arg, &s, "rotation, key of 13 limbs", median(do_rotate, &s, RUNS), ntt);
         set_level(&s, 7);
         row(emit, arg, &s, "key switch, key of 8 limbs", median(do_switch, &s, RUNS), ntt);
         row(emit, arg, &s, "rotation, key of 8 limbs", median(do_rotate, &s, RUNS), ntt);
+        set_level(&s, 3);
+        row(emit, arg, &s, "rotation, key of 4 limbs", median(do_rotate, &s, RUNS), ntt);
         ck_eval_free(s.ev);
     }
     const struct ck_key *key = ck_evk_find(s.evk, ck_galois_rotation(s.ctx, 1), 21);
@@ -189,4 +221,5 @@ void bench_scheme(bench_row_fn emit, void *arg)
     ck_secret_free(s.sk);
     ck_context_free(s.ctx);
     free(x);
+    bench_long(emit, arg);
 }
