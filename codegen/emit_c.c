@@ -162,6 +162,30 @@ static void call(FILE *f, const struct op *op, const char *function, const char 
     fprintf(f, "));\n");
 }
 
+/* Up to EvalMod two ciphertexts share a bootstrap: those of a bundle go in pairs, and the results of a pair lie at the bundle's start. The
+ * last place of the register is free while their sum is made. */
+static void shared_part(FILE *f, const struct op *op)
+{
+    static const char *const names[] = {"ck_boot_stc", "ck_boot_modraise", "ck_boot_cts"};
+    const struct ir_inst *i = op->inst;
+    const char *name = names[i->op - IR_CKKS_stc];
+    const uint32_t count = i->type.count, pairs = count / 2, to = op->reg, from = reg_of(i->args[0]);
+    if (i->op == IR_CKKS_modraise) {
+        for (uint32_t k = 0; k < (count + 1) / 2; k++)
+            fprintf(f, "    CK_TRY(%s(ev, &r[%u][%u], &r[%u][%u], boot));\n", name, to, k, from, k);
+        return;
+    }
+    for (uint32_t k = 0; k < pairs; k++)
+        if (i->op == IR_CKKS_stc)
+            fprintf(f, "    CK_TRY(%s2(ev, &r[%u][%u], &r[%u][%u], &r[%u][%u], &r[%u][%u], boot));\n", name, to, k, from, 2 * k, from,
+                    2 * k + 1, to, count - 1);
+        else
+            fprintf(f, "    CK_TRY(%s2(ev, &r[%u][%u], &r[%u][%u], &r[%u][%u], boot));\n", name, to, 2 * k, to, 2 * k + 1, from, k);
+    if (count % 2)
+        fprintf(f, "    CK_TRY(%s(ev, &r[%u][%u], &r[%u][%u], boot));\n", name, to, i->op == IR_CKKS_stc ? pairs : count - 1, from,
+                i->op == IR_CKKS_stc ? count - 1 : pairs);
+}
+
 static void emit_op(FILE *f, const struct program *p, const struct op *op)
 {
     const struct ir_inst *i = op->inst;
@@ -181,9 +205,9 @@ static void emit_op(FILE *f, const struct program *p, const struct op *op)
     case IR_CKKS_mulc:
         call(f, op, "ck_mul_const", arena_printf(a, ", %%1, %a, %a", ir_get_float(i->attrs, "value", 0), i->type.scale));
         break;
-    case IR_CKKS_stc: call(f, op, "ck_boot_stc", ", %1, boot"); break;
-    case IR_CKKS_modraise: call(f, op, "ck_boot_modraise", ", %1, boot"); break;
-    case IR_CKKS_cts: call(f, op, "ck_boot_cts", ", %1, boot"); break;
+    case IR_CKKS_stc:
+    case IR_CKKS_modraise:
+    case IR_CKKS_cts: shared_part(f, op); break;
     case IR_CKKS_evalmod: call(f, op, "ck_boot_evalmod", ", %1, boot"); break;
     case IR_CKKS_addc: call(f, op, "ck_add_plain", arena_printf(a, ", %%1, &add%u#", op->id)); break;
     default: ICE("%s has no C", ir_op_name(i->op));

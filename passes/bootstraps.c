@@ -69,8 +69,11 @@ static void prepare(struct search *s)
 }
 
 /* Times of every operation at every level under a set of parameters. */
-static void price(struct search *s, const struct ck_params *par, double boot_us, int nstc, int left, int top)
+static void price(struct search *s, const struct ck_params *par, const struct ck_boot_shape *boot, int left, int top)
 {
+    const struct ck_cost *constants = plan_constants(s->opt);
+    double shared = 0, own = boot ? ck_cost_boot_part(constants, par, boot, CK_BOOT_EVALMOD) : 0;
+    if (boot) shared = ck_cost_boot(constants, par, boot) - own;
     struct place_value *value = (struct place_value *)s->place.value;
     s->place.left = left;
     s->place.top = top;
@@ -78,10 +81,10 @@ static void price(struct search *s, const struct ck_params *par, double boot_us,
         const struct ir_inst *i = s->inst[v];
         double *cost = ARENA_ARRAY(s->scratch, double, top + 1);
         for (int l = 0; l + value[v].used <= top; l++)
-            cost[l] = plan_cost_at(plan_constants(s->opt), par, s->m, i, s->terms[v], l + value[v].used, l);
+            cost[l] = plan_cost_at(constants, par, s->m, i, s->terms[v], l + value[v].used, l);
         value[v].cost = cost;
-        value[v].boot_cost = boot_us * i->type.count;
-        value[v].boot_need = nstc + (class_of(&s->classes, i)->source != NULL);
+        value[v].boot_cost = own * i->type.count + shared * plan_pairs(i->type.count);
+        value[v].boot_need = (boot ? (int)boot->nstc : 0) + (class_of(&s->classes, i)->source != NULL);
     }
 }
 
@@ -108,7 +111,7 @@ static double shallow_cost(struct search *s)
         if (par.np > CK_MAX_P || 46.8 * (par.np + 1) + shallow_bits * s->depth > limit) continue;
         for (uint32_t k = 0; k < par.nq; k++) par.q[k] = (uint64_t)exp2(shallow_bits);
         for (uint32_t k = 0; k < par.np; k++) par.p[k] = (uint64_t)exp2(46.8);
-        price(s, &par, 0, 0, PLACE_TOP - 1, s->depth);
+        price(s, &par, NULL, PLACE_TOP - 1, s->depth);
         best = fmin(best, place_cost(&s->place, s->boot, NULL, s->scratch));
     }
     return best;
@@ -118,8 +121,7 @@ static double boot_cost(struct search *s, uint32_t left, bool *boot)
 {
     struct boot_set set;
     if (!boot_set_make(&set, s->opt, s->log_slots, left, false)) return INFINITY;
-    double us = ck_cost_boot(plan_constants(s->opt), &set.par, &set.shape);
-    price(s, &set.par, us, (int)set.shape.nstc, (int)left, (int)set.shape.top);
+    price(s, &set.par, &set.shape, (int)left, (int)set.shape.top);
     return place_solve(&s->place, boot, BEAM, s->scratch);
 }
 

@@ -47,8 +47,8 @@ static double growth(const struct reg *r, const struct ir_type *t)
 /* The level that a register needs: the factors of StC and CtS, and EvalMod's steps, pass through their result's. */
 static int32_t room(const struct ir_inst *i)
 {
-    bool steps = i->op == IR_CKKS_stc || i->op == IR_CKKS_cts || i->op == IR_CKKS_evalmod;
-    return steps ? i->args[0]->type.level - 1 : i->type.level;
+    if (i->op == IR_CKKS_stc) return i->args[0]->type.level;        // two share one: their sum lies there first
+    return i->op == IR_CKKS_cts || i->op == IR_CKKS_evalmod ? i->args[0]->type.level - 1 : i->type.level;
 }
 
 static int64_t allocate(struct state *s, const struct ir_inst *i)

@@ -92,7 +92,8 @@ double plan_cost_at(const struct ck_cost *cost, const struct ck_params *par, con
     if (i->nargs == 0) return 0;
     struct ck_boot_shape boot;
     if (i->op >= IR_CKKS_stc && i->op <= IR_CKKS_evalmod && plan_boot(&boot, m))
-        return ck_cost_boot_part(cost, par, &boot, (enum ck_boot_part)(i->op - IR_CKKS_stc)) * i->type.count;
+        return ck_cost_boot_part(cost, par, &boot, (enum ck_boot_part)(i->op - IR_CKKS_stc)) *
+               (i->op == IR_CKKS_evalmod ? i->type.count : plan_pairs(i->type.count));
     struct plan_count c = plan_count(m, i, terms);
     bool series = i->op == IR_VEC_poly || i->op == IR_CKKS_poly;
     uint32_t limbs = (uint32_t)(series ? (level_in + level_out + 1) / 2 : level_in) + 1;

@@ -28,6 +28,9 @@ double plan_cost(const struct ck_cost *, const struct ck_params *, const struct 
 /* The cost model of a compilation. */
 const struct ck_cost *plan_constants(const struct options *);
 
+/* Bootstraps of a bundle up to EvalMod: two ciphertexts share one, as real and imaginary part. */
+static inline uint32_t plan_pairs(uint32_t count) { return (count + 1) / 2; }
+
 /* The shape of the module's bootstraps; false if it has none (attribute boot_left). */
 bool plan_boot(struct ck_boot_shape *out, const struct ir_module *);
 

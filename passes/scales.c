@@ -23,6 +23,7 @@ static const double boot_margin = 2;            // a bootstrap's interval over t
 struct solved {
     bool plain;                 // keep the target, or `wanted` instead where that is not 0
     double wanted;
+    bool argument;              // what is bootstrapped here is a polynomial's argument
     bool known, busy;
     double scale;
 };
@@ -54,10 +55,11 @@ static double scale_fixed(struct state *s, const struct ir_inst *i)
     }
 }
 
-/* The interval that a bootstrap is made for. What a polynomial reads as well lies in [-1,1] with the margin of all calibration data. */
-static double boot_range(const struct scale_class *c, double range)
+/* The interval that a bootstrap is made for. What a polynomial reads, before or after, lies in [-1,1] with the margin of all calibration
+ * data. */
+static double boot_range(const struct solved *x, double range)
 {
-    return c->poly && range <= 1 ? 1 : boot_margin * range;
+    return x->argument && range <= 1 ? 1 : boot_margin * range;
 }
 
 /* The private operand of a product lands where the product's class wants it. */
@@ -83,7 +85,7 @@ static double scale_of(struct state *s, const struct ir_inst *i)
     else if (c->reader && class_private(&s->classes, c->reader) >= 0 &&
              &s->classes.of[s->classes.root[c->reader->args[class_private(&s->classes, c->reader)]->id]] == c)
         x->scale = scale_private(s, c);
-    else if (c->boot) x->scale = ck_boot_nominal(&s->par, &s->boot) / boot_range(c, range);
+    else if (c->boot) x->scale = ck_boot_nominal(&s->par, &s->boot) / boot_range(x, range);
     else if (x->plain) x->scale = x->wanted > 0 ? x->wanted : s->target;
     else x->scale = s->target / range;
     x->known = true;
@@ -95,6 +97,10 @@ static void find_plain(struct state *s)
 {
     for (const struct ir_inst *i = s->m->first; i; i = i->next) {
         const struct ir_inst *p = class_product(i);
+        if (i->op == IR_CKKS_stc)
+            s->solved[s->classes.root[i->args[0]->id]].argument |= class_of(&s->classes, i->args[0])->poly;
+        if (i->op == IR_CKKS_evalmod && class_of(&s->classes, i)->poly)
+            s->solved[s->classes.root[i->args[0]->args[0]->args[0]->args[0]->id]].argument = true;
         if (i->op == IR_CKKS_poly) {
             struct solved *x = &s->solved[s->classes.root[i->args[0]->id]];
             x->plain = true;

@@ -145,13 +145,18 @@ enum ck_err ck_boot_modraise(struct ck_eval *ev, struct ck_ct *out, const struct
     return CK_OK;
 }
 
-enum ck_err ck_boot_cts(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
+enum ck_err ck_boot_cts_complex(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
 {
     CK_TRY(check_scale(in->scale, scale_after(boot, CK_BOOT_MODRAISE, boot->nominal)));
     CK_TRY(linear_chain(ev, out, in, boot, boot->cts, boot->shape.ncts));
-    CK_TRY(add_galois(ev, out, ck_galois_conjugate(ev->ctx)));
     out->scale = scale_after(boot, CK_BOOT_CTS, in->scale);
     return CK_OK;
+}
+
+enum ck_err ck_boot_cts(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
+{
+    CK_TRY(ck_boot_cts_complex(ev, out, in, boot));
+    return add_galois(ev, out, ck_galois_conjugate(ev->ctx));
 }
 
 // ct = 2 ct^2 - 1, one level.

@@ -36,6 +36,12 @@ enum ck_err ck_boot_modraise(struct ck_eval *, struct ck_ct *out, const struct c
 enum ck_err ck_boot_cts(struct ck_eval *, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *);
 enum ck_err ck_boot_evalmod(struct ck_eval *, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *);
 
+/* Two real ciphertexts of one level and scale share StC, ModRaise and CtS; EvalMod follows on each. tmp has room for level nstc, out is
+ * not tmp; im may be tmp. Otherwise as above. */
+enum ck_err ck_boot_stc2(struct ck_eval *, struct ck_ct *out, const struct ck_ct *re, const struct ck_ct *im, struct ck_ct *tmp,
+                         const struct ck_boot *);
+enum ck_err ck_boot_cts2(struct ck_eval *, struct ck_ct *re, struct ck_ct *im, const struct ck_ct *in, const struct ck_boot *);
+
 /* The bootstraps of an evaluator, borrowed: generated programs ask for what the server has set. NULL: none. */
 void ck_eval_use_boot(struct ck_eval *, const struct ck_boot *);
 const struct ck_boot *ck_eval_boot(const struct ck_eval *);

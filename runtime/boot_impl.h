@@ -26,4 +26,6 @@ struct ck_boot {
     struct ck_weights weights;          // pt as the linear maps see it
 };
 
+/* CtS without the conjugation that leaves twice the real part. */
+enum ck_err ck_boot_cts_complex(struct ck_eval *, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *);
 #endif

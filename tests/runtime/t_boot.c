@@ -217,6 +217,31 @@ static void ranges(struct world *w, const struct set *s, double min)
     CHECK(ck_boot_stc(w->ev, &w->out, &w->in, w->boot) == CK_ESCALE);
 }
 
+/* Two ciphertexts as real and imaginary part. */
+static void pair(struct world *w, const struct set *s, double min, double mean)
+{
+    struct ck_ct re, im;
+    double *x2 = calloc(w->n, sizeof *x2);
+    CHECK_OK(ck_ct_init(&re, w->ctx, s->shape.top, 1));
+    CHECK_OK(ck_ct_init(&im, w->ctx, s->shape.top, 1));
+    fixture_values(w->x, w->n, 1, 6);
+    fixture_values(x2, w->n, 1, 7);
+    CHECK_OK(ck_encrypt(&re, w->ctx, w->sk, w->x, s->shape.nstc, ck_boot_scale(w->boot)));
+    CHECK_OK(ck_encrypt(&im, w->ctx, w->sk, x2, s->shape.nstc, ck_boot_scale(w->boot)));
+    CHECK_OK(ck_boot_stc2(w->ev, &w->out, &re, &im, &w->tmp, w->boot));
+    CHECK_OK(ck_boot_modraise(w->ev, &w->tmp, &w->out, w->boot));
+    CHECK_OK(ck_boot_cts2(w->ev, &re, &im, &w->tmp, w->boot));
+    CHECK_OK(ck_boot_evalmod(w->ev, &w->out, &re, w->boot));
+    CHECK_OK(ck_boot_evalmod(w->ev, &w->tmp, &im, w->boot));
+    CHECK_OK(ck_decrypt(w->y, w->ctx, w->sk, &w->out));
+    CHECK_PRECISION("real part", w->y, w->x, w->n, min, mean);
+    CHECK_OK(ck_decrypt(w->y, w->ctx, w->sk, &w->tmp));
+    CHECK_PRECISION("imaginary part", w->y, x2, w->n, min, mean);
+    ck_ct_clear(&re);
+    ck_ct_clear(&im);
+    free(x2);
+}
+
 static void shapes(const struct set *set)
 {
     struct set s = *set;
@@ -299,6 +324,7 @@ int main(int argc, char **argv)
         messages(&w, 14, 17);
         data_agrees(&w, &sparse);
         ranges(&w, &sparse, 13);
+        pair(&w, &sparse, 14, 17);
         fixture_values(w.x, w.n, 1, 1);
         CHECK_OK(ck_encrypt(&w.in, w.ctx, w.sk, w.x, 3, ck_boot_scale(w.boot)));
         no_spare_keys(&w);
@@ -310,6 +336,7 @@ int main(int argc, char **argv)
     close_world(&w);
     if (open_world(&w, &full, 2)) {
         messages(&w, 14, 17);
+        pair(&w, &full, 14, 17);
         data_agrees(&w, &full);
     }
     close_world(&w);
