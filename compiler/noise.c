@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double sigma = 3.19, boot_roundings = 330;
+static const double sigma = 3.19, boot_roundings = 110, boot_fit = 3.3e-6;
 
 static uint64_t splitmix(uint64_t *s)
 {
@@ -169,15 +169,16 @@ double noise_boot_range(const struct ir_module *m, const struct ir_inst *evalmod
     return q && q->ints.n && stc->type.scale > 0 ? (double)q->ints.v[0] * ratio / stc->type.scale : 0;
 }
 
-// Roundings at the scale of EvalMod's argument, (c + q_0 I) / (q_0 K), reach the message K / ratio times larger; all of CtS, the polynomial
-// and the double angles weigh as much as boot_roundings of them (measured, docs/design/0004-bootstrapping.md).
+// The series of EvalMod leaves an error that depends on the slot and its multiple of q_0, boot_fit of the range on average. Roundings at the
+// scale of its argument, (c + q_0 I) / (q_0 K), reach the message K / ratio times larger; all of CtS, the series and the double angles
+// weigh as much as boot_roundings of them. Both measured with `tacet compare` at n = 2^3 to 2^15 (docs/design/0004-bootstrapping.md).
 static double boot_error(const struct ir_module *m, const struct ir_inst *evalmod, double n)
 {
     const struct ir_attr *q = ir_attr_find(m->attrs, "q");
     double range = noise_boot_range(m, evalmod), ratio = ir_get_float(m->attrs, "boot_ratio", 0);
     if (!(range > 0) || !(ratio > 0)) return 0;
     double grow = range * (double)ir_get_int(m->attrs, "boot_range", 16) / ratio / (double)q->ints.v[evalmod->args[0]->type.level];
-    return boot_roundings * rounding(n) * evalmod->type.n * grow * grow;
+    return boot_roundings * rounding(n) * evalmod->type.n * grow * grow + range * boot_fit * range * boot_fit;
 }
 
 void noise_add(const struct ir_noise *noise, const struct ir_module *m, const struct ir_inst *i, const double *operand,

@@ -87,6 +87,14 @@ deep() {
     else failed=$((failed + 1)) && echo "e2e: --bootstrap 9 inserts none"; fi
 }
 
+# Three ciphertexts in one bundle: two share a bootstrap, one goes alone.
+three() {
+    check 'bundles' 0 '' compile tests/e2e/three.ir --start-at levels --input-range=-1,1 -o "$tmp/out" --quiet
+    printf '\223NUMPY\1\0v\0%-117s\n' "{'descr': '|i1', 'fortran_order': False, 'shape': (1, 24), }" >"$tmp/three.npy"
+    printf '\1\377\0\1\1\377\0\377\1\1\1\1\0\0\0\377\377\1\0\1\1\1\377\377' >>"$tmp/three.npy"
+    check 'a bundle of three bootstrapped' 0 'every layer is within tolerance' compare "$tmp/out" --input "$tmp/three.npy"
+}
+
 if [ $# -gt 1 ]; then
     shift
     model "$@"
@@ -96,6 +104,7 @@ else
     model models/mlp_square.onnx models/fashion.x.npy 10 1e-3 --batch 4     # groups of 4, 4 and 2
     model models/cryptonets_square.onnx models/fashion.x.npy 8 1e-3 --batch 8
     deep
+    three
     compare
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
