@@ -159,23 +159,23 @@ enum ck_err ck_boot_cts(struct ck_eval *ev, struct ck_ct *out, const struct ck_c
     return add_galois(ev, out, ck_galois_conjugate(ev->ctx));
 }
 
-// ct = 2 ct^2 - 1, one level.
+// ct = 2 ct^2 - 1, one level; the factor 2 is half the scale.
 static enum ck_err double_angle(struct ck_eval *ev, struct ck_ct *ct)
 {
     CK_TRY(ck_mul_relin_rescale(ev, ct, ct, ct));
-    CK_TRY(ck_add(ev, ct, ct, ct));
+    ct->scale /= 2;
     return ck_add_const(ev, ct, ct, -1);
 }
 
-// y = 2 (x - 1/(4 range))^2 - 1 at level l-1 and scale q_l, in place.
+// y = 2 (x - 1/(4 range))^2 - 1, one level, in place.
 static enum ck_err square_argument(struct ck_eval *ev, struct ck_ct *ct, const struct ck_boot *boot)
 {
     CK_TRY(ck_add_const(ev, ct, ct, -0.25 / boot->shape.range));
     return double_angle(ev, ct);
 }
 
-// Relative to q_l the slots are (c + q_0 I) / (q_0 range) whatever the message's own scale, which is put back at the end. The series lands
-// where the doublings, each a square divided by its prime, arrive at q_m.
+// Relative to sqrt(2) q_l the slots are (c + q_0 I) / (q_0 range) whatever the message's own scale, which is put back at the end. The series lands
+// where the doublings, each half a square divided by its prime, arrive at q_m.
 enum ck_err ck_boot_evalmod(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
 {
     const struct ck_context *ctx = ev->ctx;
@@ -186,7 +186,7 @@ enum ck_err ck_boot_evalmod(struct ck_eval *ev, struct ck_ct *out, const struct 
     const double most = scale_after(boot, CK_BOOT_CTS, scale_after(boot, CK_BOOT_MODRAISE, boot->nominal));
     CK_TRY(check_scale(in->scale, most));
     double start = (double)q[m];
-    for (uint32_t i = s->doublings; i-- > 0;) start = sqrt(start * (double)q[m - i]);
+    for (uint32_t i = s->doublings; i-- > 0;) start = sqrt(2 * start * (double)q[m - i]);
     const double after = scale_after(boot, CK_BOOT_EVALMOD, in->scale);
     const struct ck_poly cosine = {.degree = s->degree / 2, .c = boot->coeff, .out_scale = start};
     const size_t mark = ev->scratch.used, words = ck_ct_view_words(ctx, l, 1);
@@ -196,7 +196,7 @@ enum ck_err ck_boot_evalmod(struct ck_eval *ev, struct ck_ct *out, const struct 
     CK_TRY(ck_scratch_reserve(ev, words + most_words + 64));
     struct ck_ct y = ck_ct_view(ctx, ck_scratch_take(&ev->scratch, words), l, 1);
     enum ck_err err = ck_drop(ev, &y, in, l);
-    y.scale = (double)q[l];
+    y.scale = CK_BOOT_SQRT2 * (double)q[l];
     if (!err) err = square_argument(ev, &y, boot);
     if (!err) err = ck_poly_eval(ev, out, &y, &cosine);
     ev->scratch.used = mark;

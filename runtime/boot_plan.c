@@ -101,10 +101,10 @@ static enum ck_err make_maps(struct ck_boot *boot, struct boot_map *map, enum ck
     CK_TRY(ck_dft_factors(d, ctx->par.log_slots, stc ? s->stc_radix : s->cts_radix, count, stc, stc ? 1 : 0.5));
     enum ck_err err = CK_OK;
     // StC keeps the scale. CtS starts from q_0 range N/2n, where c + q_0 I with the trace's factor is (c + q_0 I) / (q_0 range) in
-    // [-1, 1], and its last factor lands on the prime of the level.
+    // [-1, 1], and its last factor lands on the prime of the level times sqrt(2), so that its square has the prime as scale.
     const double from = stc ? 1 : ldexp((double)ctx->par.q[0] * s->range, (int)(ctx->logn - 1 - ctx->par.log_slots));
     for (uint32_t i = 0; i < count && !err; i++) {
-        double to = !stc && i + 1 == count ? (double)ctx->par.q[s->top - s->ncts] : from;
+        double to = !stc && i + 1 == count ? CK_BOOT_SQRT2 * (double)ctx->par.q[s->top - s->ncts] : from;
         err = make_map(&map[i], ctx, &f[i], &d[i], from, to, boot->pt, at);
     }
     for (uint32_t i = 0; i < count; i++) ck_diags_clear(&d[i]);

@@ -63,8 +63,8 @@ double ck_boot_part_scale(const struct ck_params *par, const struct ck_boot_shap
     switch (part) {
     case CK_BOOT_STC: return in;
     case CK_BOOT_MODRAISE: return ldexp(in, trace);
-    case CK_BOOT_CTS: return (double)par->q[l] / (q0 * s->range) * ldexp(in, -trace);
-    case CK_BOOT_EVALMOD: return (double)par->q[m] * 2 * CK_BOOT_PI * (s->range / (double)par->q[l]) * in;
+    case CK_BOOT_CTS: return CK_BOOT_SQRT2 * (double)par->q[l] / (q0 * s->range) * ldexp(in, -trace);
+    case CK_BOOT_EVALMOD: return (double)par->q[m] * 2 * CK_BOOT_PI * (s->range / (CK_BOOT_SQRT2 * (double)par->q[l])) * in;
     }
     return in;
 }
@@ -277,15 +277,15 @@ double ck_boot_scratch_bytes(const struct ck_params *par, const struct ck_boot_s
         struct boot_factor f[CK_BOOT_MAX_FACTORS];
         const uint32_t nf = ck_boot_factors(f, par, s, part);
         for (uint32_t i = 0; i < nf; i++) {
-            // babies and one sum; three sums of two polynomials, low limbs; digits twice; the half-way ciphertext
+            // digits, a sum for each giant step, outer sum and accumulators, a key switch, the half-way ciphertext
             const struct gadget g = gadget_at(par, f[i].level + 1);
-            most = fmax(most, 2 * g.wide * (f[i].nbaby + 1) + 6 * g.wide + 3 * g.ell + 2 * g.d * g.wide + 2 * (f[0].level + 1));
+            most = fmax(most, 2 * g.d * g.wide + (2 * f[i].ngiant + 4) * g.wide + 3 * g.ell + 2 * (f[0].level + 1));
         }
     }
-    // EvalMod: the T_k and a stack of partial sums of degree 2, a key switch
-    const uint32_t depth = ck_poly_depth(s->degree);
+    // EvalMod: the squared argument, the T_k of its series, a stack of partial sums of degree 2, a key switch
+    const uint32_t depth = ck_poly_depth(s->degree / 2);
     const struct gadget g = gadget_at(par, s->top - s->ncts + 1);
-    const double basis = ldexp(1, (int)(depth + 1) / 2) + depth / 2.0 - 1;
-    most = fmax(most, 2 * basis * (g.ell - 2) + 3 * (depth + 2) * g.ell + (g.d + 2) * g.wide + g.ell);
+    const double basis = ldexp(1, (int)(depth + 1) / 2) - 1 + depth / 2.0 - 1;
+    most = fmax(most, 2 * g.ell + 2 * basis * (g.ell - 2) + 3 * (depth + 2) * (g.ell - 1) + (g.d + 2) * g.wide + g.ell);
     return most * word;
 }

@@ -98,8 +98,8 @@ uint32_t ck_boot_depth(const struct ck_boot_shape *);
  * scales of the results are functions of the scale that goes in:
  *   StC      nstc -> 0                   s -> s
  *   ModRaise 0 -> top                    s -> s N/2n                                 (the trace's factor)
- *   CtS      top -> l = top - ncts       s N/2n -> q_l s / (q_0 range)
- *   EvalMod  l -> l' = top - depth       q_l s / (q_0 range) -> q_m 2 pi s / q_0,   m = l' + doublings */
+ *   CtS      top -> l = top - ncts       s N/2n -> sqrt(2) q_l s / (q_0 range)
+ *   EvalMod  l -> l' = top - depth       that -> q_m 2 pi s / q_0,   m = l' + doublings */
 enum ck_boot_part { CK_BOOT_STC, CK_BOOT_MODRAISE, CK_BOOT_CTS, CK_BOOT_EVALMOD };
 double ck_boot_nominal(const struct ck_params *, const struct ck_boot_shape *);      // q_0 ratio
 double ck_boot_part_scale(const struct ck_params *, const struct ck_boot_shape *, enum ck_boot_part, double in_scale);

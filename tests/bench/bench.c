@@ -174,20 +174,22 @@ static void print_machine(const struct bench_limits *m)
 int main(int argc, char **argv)
 {
     static const char *const names[] = {"avx2", "avx512", "ifma"};
-    const bool scheme = argc != 3 || strcmp(argv[1], "--kernels");
+    const bool some = argc == 3, kernels = !some || !strcmp(argv[1], "--kernels"), boot = !some || !strcmp(argv[1], "--bootstrap");
     const char *path = argc > 1 ? argv[argc - 1] : NULL;
-    if (!path || (argc == 3 && scheme) || argc > 3) {
-        fprintf(stderr, "usage: bench [--kernels] OUT.json\n");
+    if (!path || argc > 3 || (!kernels && !boot)) {
+        fprintf(stderr, "usage: bench [--kernels | --bootstrap] OUT.json\n");
         return 2;
     }
     const struct bench_limits m = bench_limits_measure();
     print_machine(&m);
-    struct bench_figures f = bench_kernels(ck_kernels_named("c"), &m);
+    struct bench_figures f = {0};
+    if (kernels) f = bench_kernels(ck_kernels_named("c"), &m);
     for (int i = 0; i < 3; i++)
-        if (ck_kernels_named(names[i])) f = bench_kernels(ck_kernels_named(names[i]), &m);
-    if (scheme) {
+        if (kernels && ck_kernels_named(names[i])) f = bench_kernels(ck_kernels_named(names[i]), &m);
+    if (!some) {
         bench_scheme(emit_scheme, NULL);
         fit(&f, &m);
     }
+    if (boot) bench_boot(emit_scheme, NULL);
     return write_json(path);
 }

@@ -11,4 +11,6 @@ typedef void (*bench_row_fn)(void *arg, const char *name, const char *params, in
 /* The parameters of the rows: N = 2^16, nq and np primes of 46 and 46.85 bits, alpha limbs a digit. */
 void bench_parameters(struct ck_params *, uint32_t nq, uint32_t np, uint32_t alpha);
 void bench_scheme(bench_row_fn emit, void *arg);
+/* Bootstrapping (bench_boot.c): about 5 GiB of memory and two minutes. */
+void bench_boot(bench_row_fn emit, void *arg);
 #endif

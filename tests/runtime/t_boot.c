@@ -2,6 +2,7 @@
 // Bootstrapping on test rings (marked insecure): precision against the plain slots for full and sparse packing, edge messages, many in a
 // row, thread counts, and the rule on keys under the sparse secret. `t_boot full` runs the 128-bit set at N = 2^16.
 #include "boot_impl.h"
+#include "boot_sets.h"
 #include "fixture.h"
 
 #include <string.h>
@@ -19,21 +20,17 @@ struct set {
     struct ck_boot_shape shape;
 };
 
-/* q_0 of 50 bits, `nstc` and `user` primes of 40 bits and a little, 8 of EvalMod and `ncts` of CtS of 49.5 bits. */
-static struct set make_set(uint32_t logn, uint32_t log_slots, uint32_t nstc, uint32_t ncts, uint32_t user, uint32_t np, uint32_t alpha)
+/* A test ring with the primes of the standard set and `user` levels besides those of StC. */
+static struct set make_set(uint32_t logn, uint32_t log_slots, uint32_t user, uint32_t np, uint32_t alpha)
 {
-    struct set s = {.par = {.logn = logn, .log_slots = log_slots, .np = np, .alpha = alpha, .security = logn == 16 ? 128 : 0}};
-    uint64_t taken[CK_MAX_Q + CK_MAX_P];
-    uint32_t n = ck_primes_near(taken, 1, exp2(49.9), logn, NULL, 0);
-    n += ck_primes_near(taken + n, nstc + user, exp2(40.5), logn, taken, n);
-    n += ck_primes_near(taken + n, 8 + ncts, exp2(49.6), logn, taken, n);
-    s.par.nq = n;
-    memcpy(s.par.q, taken, n * sizeof *taken);
-    n += ck_primes_near(taken + n, np, exp2(49.95), logn, taken, n);
-    memcpy(s.par.p, taken + s.par.nq, np * sizeof *taken);
-    s.shape = (struct ck_boot_shape){.nstc = nstc, .ncts = ncts, .top = s.par.nq - 1, .degree = 31, .doublings = 3, .range = 16,
-                                     .ratio = 0x1p-10};
-    for (uint32_t i = 0; i < log_slots; i++) s.shape.stc_radix[i % nstc]++, s.shape.cts_radix[i % ncts]++;
+    struct boot_set small = boot_sets[0];
+    small.logn = logn;
+    small.log_slots = log_slots;
+    small.left = user + 2;
+    small.np = np;
+    small.alpha = alpha;
+    struct set s;
+    boot_set_make(&s.par, &s.shape, &small);
     return s;
 }
 
@@ -280,34 +277,36 @@ static void sparse_key_rule(const struct world *w)
     CHECK(found == 1);
 }
 
-static void full_size(void)
+static void full_size(const struct boot_set *b)
 {
-    struct set s = make_set(16, 14, 2, 4, 15, 8, 8);
-    printf("log QP %.1f\n", ck_params_logqp(&s.par));
+    struct set s;
+    boot_set_make(&s.par, &s.shape, b);
+    const char *why = ck_params_check(&s.par);
+    CHECKF(!why, "%s: %s", b->name, why);
     struct world w;
-    if (open_world(&w, &s, 1)) {
-        printf("keys %.2f GiB, plaintexts %.2f GiB, level left %u\n", (double)ck_evk_bytes(w.evk) / 0x1p30,
-               (double)ck_boot_bytes(w.boot) / 0x1p30, ck_boot_level(w.boot));
-        messages(&w, 14, 18);
+    if (!why && open_world(&w, &s, 1)) {
+        printf("%s: log QP %.1f, levels left %u, keys %.2f GiB, plaintexts %.2f GiB\n", b->name, ck_params_logqp(&s.par),
+               ck_boot_level(w.boot), (double)ck_evk_bytes(w.evk) / 0x1p30, (double)ck_boot_bytes(w.boot) / 0x1p30);
+        CHECK((double)(ck_evk_bytes(w.evk) + ck_boot_bytes(w.boot)) <= 4 * 0x1p30);
+        messages(&w, b->min, b->mean);
         data_agrees(&w, &s);
-        for (enum ck_boot_part p = CK_BOOT_STC; p <= CK_BOOT_EVALMOD; p++)
-            printf("%.3f ", 1e-6 * ck_cost_boot_part(&ck_cost_default, &s.par, &s.shape, p));
-        printf("s predicted of the parts\n");
-        double part[5];
-        part[0] = now();
-        ck_drop(w.ev, &w.tmp, &w.in, s.shape.nstc);
-        ck_boot_stc(w.ev, &w.out, &w.tmp, w.boot);
+        fixture_values(w.x, w.n, 1, 1);
+        CHECK_OK(ck_encrypt(&w.in, w.ctx, w.sk, w.x, s.shape.nstc, ck_boot_scale(w.boot)));
+        double part[5] = {now()};
+        CHECK_OK(ck_boot_stc(w.ev, &w.out, &w.in, w.boot));
         part[1] = now();
-        ck_boot_modraise(w.ev, &w.tmp, &w.out, w.boot);
+        CHECK_OK(ck_boot_modraise(w.ev, &w.tmp, &w.out, w.boot));
         part[2] = now();
-        ck_boot_cts(w.ev, &w.out, &w.tmp, w.boot);
+        CHECK_OK(ck_boot_cts(w.ev, &w.out, &w.tmp, w.boot));
         part[3] = now();
-        ck_boot_evalmod(w.ev, &w.tmp, &w.out, w.boot);
+        CHECK_OK(ck_boot_evalmod(w.ev, &w.tmp, &w.out, w.boot));
         part[4] = now();
-        printf("one bootstrap: %.3f s; StC %.3f, ModRaise %.3f, CtS %.3f, EvalMod %.3f\n", part[4] - part[0], part[1] - part[0],
-               part[2] - part[1], part[3] - part[2], part[4] - part[3]);
+        CHECK_OK(ck_decrypt(w.y, w.ctx, w.sk, &w.tmp));
+        const struct precision p = fixture_precision(w.y, w.x, w.n);
+        printf("%s: %.3f s; StC %.3f, ModRaise %.3f, CtS %.3f, EvalMod %.3f; min %.2f, mean %.2f bits\n", b->name, part[4] - part[0],
+               part[1] - part[0], part[2] - part[1], part[3] - part[2], part[4] - part[3], p.min, p.mean);
         fflush(stdout);
-        in_a_row(&w, 20, 12);
+        in_a_row(&w, b == boot_sets ? 20 : 3, b->min - 2);
     }
     close_world(&w);
 }
@@ -315,10 +314,10 @@ static void full_size(void)
 int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "full")) {
-        full_size();
+        for (size_t i = 0; i < sizeof boot_sets / sizeof *boot_sets; i++) full_size(&boot_sets[i]);
         return test_done();
     }
-    struct set sparse = make_set(11, 8, 2, 2, 3, 8, 8), full = make_set(10, 9, 2, 2, 3, 8, 8);
+    struct set sparse = make_set(11, 8, 3, 8, 8), full = make_set(10, 9, 3, 8, 8);
     struct world w;
     if (open_world(&w, &sparse, 1)) {
         messages(&w, 14, 17);
