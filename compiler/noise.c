@@ -146,12 +146,17 @@ static void linear_error(double *var, const struct ir_module *m, const struct ir
     bool turns = !baby;
     for (size_t k = 0; baby && k < baby->ints.n; k++) turns |= (baby->ints.v[k] & mask) != 0;
     if (!turns) rotated = 0;
-    for (int64_t r = 0; r < a.rows; r++) {
-        double square = 0;
-        struct ir_row row = ir_csr_row(&a, r);
-        for (int64_t k = row.lo; k < row.hi; k++) square += a.val[k] * a.val[k];
-        for (int64_t s = r * batch; s < (r + 1) * batch; s++) var[s] += rotated * square + weights;
+    int64_t lines = a.line ? a.lines : a.rows;
+    double *square = malloc((size_t)(lines + 1) * sizeof *square);              // of every line of entries
+    for (int64_t l = 0; square && l < lines; l++) {
+        square[l] = 0;
+        for (int64_t k = a.ptr[l]; k < a.ptr[l + 1]; k++) square[l] += a.val[k] * a.val[k];
     }
+    for (int64_t r = 0; square && r < a.rows; r++) {
+        int64_t l = a.line ? a.line[r] : r;
+        for (int64_t s = r * batch; s < (r + 1) * batch; s++) var[s] += rotated * square[l] + weights;
+    }
+    free(square);
     double *before = malloc((size_t)n * sizeof *before);
     for (size_t f = 0; before && fold && f < fold->ints.n; f++)
         for (int64_t base = 0; base < a.rows * batch; base += n) {
