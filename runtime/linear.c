@@ -189,7 +189,7 @@ static void lay_out(struct lin_map *m)
     m->spare = take(m, m->lin->nfold ? (size_t)2 * (m->ell + m->kout) * n : 0);
     m->acc = take(m, (size_t)2 * (m->ell + widest(m)) * n);
     m->digits = take(m, m->g ? ck_digits_words(ctx, m->g, m->level) * (m->kin ? m->chunk : 1) : 0);
-    m->local_words = (lin_sums_words(m) + 7) & ~(size_t)7;
+    m->local_words = (ck_lin_sums_words(m) + 7) & ~(size_t)7;
     m->local = take(m, (size_t)ctx->threads * m->local_words);
     size_t switching = (2 + (size_t)ctx->threads) * n;       // of a plain rescale
     for (uint32_t i = 0; m->g && i < m->ev->evk->ngadget; i++) {
@@ -440,7 +440,7 @@ static enum ck_err run(struct lin_map *m, struct ck_ct *out, const struct ck_ct 
             p.in1 = lin->nin - p.in0 > m->chunk ? p.in0 + m->chunk : lin->nin;
             for (p.source1 = p.source0; p.source1 < m->nsource && m->source[p.source1].in < p.in1; p.source1++) {}
             if (p.make) CK_TRY(make_sources(m, in, &p));
-            if (p.group1 > p.group0) CK_TRY(lin_sums(m, &p));
+            if (p.group1 > p.group0) CK_TRY(ck_lin_sums(m, &p));
         }
         for (uint32_t from = p.group0, to; o < end; o++, from = to) {
             for (to = from; to < p.group1 && m->group[to].out == o; to++) {}

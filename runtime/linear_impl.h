@@ -56,7 +56,7 @@ static inline size_t lin_inner_words(const struct lin_map *m)
 }
 
 /* sums[group] (+)= the products of the pass. CK_ERANDOM. */
-enum ck_err lin_sums(const struct lin_map *, const struct lin_pass *);
+enum ck_err ck_lin_sums(const struct lin_map *, const struct lin_pass *);
 /* Words of scratch of one thread. */
-size_t lin_sums_words(const struct lin_map *);
+size_t ck_lin_sums_words(const struct lin_map *);
 #endif

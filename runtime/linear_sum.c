@@ -51,7 +51,7 @@ static size_t plain_words(const struct lin_map *m)
     return m->lin->term[0].pt.rows ? 0 : (size_t)2 << m->ctx->par.log_slots;
 }
 
-size_t lin_sums_words(const struct lin_map *m)
+size_t ck_lin_sums_words(const struct lin_map *m)
 {
     const uint32_t terms = m->lin->nterm < MOST ? m->lin->nterm : MOST;
     const size_t key = m->g ? (m->g->max_digits + 2) * m->tile : 0, span = m->lin->nterm > MOST ? m->ctx->n : m->tile;
@@ -191,7 +191,7 @@ static bool sum_limb(const struct lin_map *m, const struct lin_pass *p, uint32_t
     return ok;
 }
 
-enum ck_err lin_sums(const struct lin_map *m, const struct lin_pass *p)
+enum ck_err ck_lin_sums(const struct lin_map *m, const struct lin_pass *p)
 {
     int bad = 0;
     CK_PARALLEL_SUM(m->ctx->threads, bad)

@@ -25,4 +25,11 @@ for m in mlp_square_mnist lola_mnist cryptonets_mnist lenet5_relu_mnist; do
         echo "0 passed, 0 failed, 1 skipped"
     fi
 done
+# A deep one, one image: keys of 2 GiB, 18 s on two cores.
+if [ -f $shared/resnet20_cifar10.onnx ]; then
+    run sh tests/e2e.sh "$build" $shared/resnet20_cifar10.onnx $shared/resnet20_cifar10.in.npy 1 1 --calib $shared/resnet20_cifar10.in.npy
+else
+    echo "skipped: $shared/resnet20_cifar10.onnx is not here"
+    echo "0 passed, 0 failed, 1 skipped"
+fi
 exit $status
