@@ -20,6 +20,20 @@ static inline double fixture_random(uint64_t *state)       // in [-1,1]
     return (double)(*state >> 11) * 0x1p-52 - 1;
 }
 
+/* Interprets a module of one input and one output of `slots` slots on random values; 0 or -1. */
+static inline int fixture_run(struct ir_module *m, int slots, double *out)
+{
+    double *in = malloc((size_t)slots * sizeof *in), *outs[1] = {out};
+    const double *ins[1] = {in};
+    uint64_t seed = 7;
+    for (int k = 0; in && k < slots; k++) in[k] = fixture_random(&seed);
+    struct ir_run r = {0};
+    ir_renumber(m);
+    int bad = in ? ir_interp(m, ins, outs, &r) : -1;
+    free(in);
+    return bad;
+}
+
 /* A vec.linear on one ciphertext of n slots with the given diagonals, entries random times `size`; babies 0..3, giants multiples of 4. */
 static inline struct ir_inst *fixture_linear(struct ir_module *m, struct ir_inst *x, int diagonals, double size, uint64_t *seed)
 {

@@ -8,17 +8,6 @@
 
 enum { SLOTS = 1024 };
 
-static void run(struct ir_module *m, double *out)
-{
-    double in[SLOTS], *outs[1] = {out};
-    const double *ins[1] = {in};
-    uint64_t seed = 7;
-    for (int k = 0; k < SLOTS; k++) in[k] = fixture_random(&seed);
-    struct ir_run r = {0};
-    ir_renumber(m);
-    CHECK(ir_interp(m, ins, outs, &r) == 0);
-}
-
 static int count(const struct ir_module *m, enum ir_op op)
 {
     int n = 0;
@@ -72,7 +61,7 @@ static double drift(const struct ir_module *m)
 static void finish(struct ir_module *m, const struct options *opt, int least, int most)
 {
     double before[SLOTS], after[SLOTS], worst = 0, top = 0;
-    run(m, before);
+    CHECK(fixture_run(m, SLOTS, before) == 0);
     static const char *const passes[] = {"bootstraps", "levels", "params", "scales", "keys", "liveness"};
     for (int k = 0; k < 6; k++) CHECKF(fixture_pass(m, passes[k], opt) == 0, "pass %s", passes[k]);
     if (m->dialect != IR_CKKS) return;
@@ -83,7 +72,7 @@ static void finish(struct ir_module *m, const struct options *opt, int least, in
     CHECKF(ir_get_float(m->attrs, "precision", 0) > 8, "precision %g", ir_get_float(m->attrs, "precision", 0));
     // What is bootstrapped as well keeps the scale of the bootstrap, 0.6 bits below: 9.6 bits for the 16th power.
     CHECKF(drift(m) < 10, "scales of a polynomial drift by %.1f bits", drift(m));
-    run(m, after);
+    CHECK(fixture_run(m, SLOTS, after) == 0);
     for (int k = 0; k < SLOTS; k++) {
         worst = fmax(worst, fabs(after[k] - before[k]));
         top = fmax(top, fabs(before[k]));

@@ -8,17 +8,6 @@
 
 enum { SLOTS = 256 };
 
-static void run(struct ir_module *m, double *out)
-{
-    double in[SLOTS], *outs[1] = {out};
-    const double *ins[1] = {in};
-    uint64_t seed = 7;
-    for (int k = 0; k < SLOTS; k++) in[k] = fixture_random(&seed);
-    struct ir_run r = {0};
-    ir_renumber(m);
-    CHECK(ir_interp(m, ins, outs, &r) == 0);
-}
-
 static void check_registers(const struct ir_module *m)
 {
     for (const struct ir_inst *i = m->first; i; i = i->next) {
@@ -42,10 +31,10 @@ static void check_registers(const struct ir_module *m)
 static void finish(struct ir_module *m, int depth, const struct options *opt)
 {
     double before[SLOTS], after[SLOTS];
-    run(m, before);
+    CHECK(fixture_run(m, SLOTS, before) == 0);
     static const char *const passes[] = {"levels", "params", "scales", "keys", "liveness"};
     for (int k = 0; k < 5; k++) CHECKF(fixture_pass(m, passes[k], opt) == 0, "pass %s", passes[k]);
-    run(m, after);
+    CHECK(fixture_run(m, SLOTS, after) == 0);
     CHECK(memcmp(before, after, sizeof before) == 0);
     CHECKF(m->first->type.level == depth, "input at level %d, want %d", m->first->type.level, depth);
     for (uint32_t k = 0; k < m->noutputs; k++) CHECK(m->outputs[k]->type.level == 0);
