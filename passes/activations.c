@@ -65,8 +65,9 @@ static int holds(struct search *f)
     if (actnet_walk(s) != 0) return -1;
     f->score = actnet_score(s);
     if (s->width == 1 || s->m->noutputs > 1 || rows < TOP1_ROWS) return f->score.worst <= tolerance;
-    // Labels count what is lost at the end; what merely changes may be more, but not without bound.
-    return f->score.worst <= 1 && 1 - f->score.agree <= 4 * f->allowed && f->score.lost <= f->allowed + 1e-9;
+    // Labels count what is lost at the end; what merely changes may be more, but not without bound. One row of few says nothing.
+    double allowed = fmax(f->allowed, 1.0 / (double)rows) + 1e-9;
+    return f->score.worst <= 1 && 1 - f->score.agree <= 4 * allowed && f->score.lost <= allowed;
 }
 
 static int set_depth(struct search *f, uint32_t k, int depth)
