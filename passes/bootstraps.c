@@ -8,7 +8,6 @@
 // Module attribute set: boot_left, the levels left after a bootstrap. Costs: what it inserts; keys of two to three GiB.
 #include "pass.h"
 #include "boot_set.h"
-#include "cheb.h"
 #include "classes.h"
 #include "place.h"
 #include "plan.h"
@@ -29,20 +28,11 @@ struct search {
     struct ir_inst **inst;              // by id
     int64_t *terms;                     // by id
     struct classes classes;
+    struct place_value *value;          // by id; place.value
     struct place place;
-    bool *boot;
+    bool *none;                         // the choice of no bootstrap
     int depth;
 };
-
-static int levels_used(const struct ir_module *m, const struct ir_inst *i)
-{
-    size_t degree;
-    switch (i->op) {
-    case IR_VEC_linear: case IR_VEC_mul: case IR_VEC_mulc: return 1;
-    case IR_VEC_poly: util_coeffs(m, i, &degree); return cheb_depth(degree);
-    default: return 0;
-    }
-}
 
 static void prepare(struct search *s)
 {
@@ -51,20 +41,20 @@ static void prepare(struct search *s)
     s->inst = ARENA_ARRAY(s->scratch, struct ir_inst *, s->count + 1);
     s->terms = ARENA_ARRAY(s->scratch, int64_t, s->count + 1);
     s->classes = classes_find(s->m, s->scratch);
-    struct place_value *value = ARENA_ARRAY(s->scratch, struct place_value, s->count + 1);
+    s->value = ARENA_ARRAY(s->scratch, struct place_value, s->count + 1);
     uint32_t *output = ARENA_ARRAY(s->scratch, uint32_t, s->m->noutputs + 1);
     for (struct ir_inst *i = s->m->first; i; i = i->next) {
-        struct place_value *v = &value[i->id];
+        struct place_value *v = &s->value[i->id];
         s->inst[i->id] = i;
         v->nargs = i->nargs;
         for (uint32_t k = 0; k < i->nargs; k++) v->arg[k] = i->args[k]->id;
-        v->used = levels_used(s->m, i);
+        v->used = plan_levels(s->m, i);
         v->low = i->op == IR_VEC_poly || i->op == IR_VEC_mul;
         if (i->op == IR_VEC_linear) s->terms[i->id] = plan_terms(s->m, i, s->scratch);
     }
     for (uint32_t k = 0; k < s->m->noutputs; k++) output[k] = s->m->outputs[k]->id;
-    s->place = (struct place){.count = s->count, .value = value, .output = output, .noutputs = s->m->noutputs};
-    s->boot = ARENA_ARRAY(s->scratch, bool, 2 * s->count + 2);
+    s->place = (struct place){.count = s->count, .value = s->value, .output = output, .noutputs = s->m->noutputs};
+    s->none = ARENA_ARRAY(s->scratch, bool, 2 * s->count + 2);
     while (1u << s->log_slots < s->m->first->type.n) s->log_slots++;
 }
 
@@ -74,17 +64,16 @@ static void price(struct search *s, const struct ck_params *par, const struct ck
     const struct ck_cost *constants = plan_constants(s->opt);
     double shared = 0, own = boot ? ck_cost_boot_part(constants, par, boot, CK_BOOT_EVALMOD) : 0;
     if (boot) shared = ck_cost_boot(constants, par, boot) - own;
-    struct place_value *value = (struct place_value *)s->place.value;
     s->place.left = left;
     s->place.top = top;
     for (uint32_t v = 0; v < s->count; v++) {
         const struct ir_inst *i = s->inst[v];
+        struct place_value *x = &s->value[v];
         double *cost = ARENA_ARRAY(s->scratch, double, top + 1);
-        for (int l = 0; l + value[v].used <= top; l++)
-            cost[l] = plan_cost_at(constants, par, s->m, i, s->terms[v], l + value[v].used, l);
-        value[v].cost = cost;
-        value[v].boot_cost = own * i->type.count + shared * plan_pairs(i->type.count);
-        value[v].boot_need = (boot ? (int)boot->nstc : 0) + (class_of(&s->classes, i)->source != NULL);
+        for (int l = 0; l + x->used <= top; l++) cost[l] = plan_cost_at(constants, par, s->m, i, s->terms[v], l + x->used, l);
+        x->cost = cost;
+        x->boot_cost = own * i->type.count + shared * plan_pairs(i->type.count);
+        x->boot_need = (boot ? (int)boot->nstc : 0) + (class_of(&s->classes, i)->source != NULL);
     }
 }
 
@@ -112,7 +101,7 @@ static double shallow_cost(struct search *s)
         for (uint32_t k = 0; k < par.nq; k++) par.q[k] = (uint64_t)exp2(shallow_bits);
         for (uint32_t k = 0; k < par.np; k++) par.p[k] = (uint64_t)exp2(46.8);
         price(s, &par, NULL, PLACE_TOP - 1, s->depth);
-        best = fmin(best, place_cost(&s->place, s->boot, NULL, s->scratch));
+        best = fmin(best, place_cost(&s->place, s->none, NULL, s->scratch));
     }
     return best;
 }

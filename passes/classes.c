@@ -82,10 +82,7 @@ struct classes classes_find(const struct ir_module *m, struct arena *scratch)
         struct scale_class *x = class_of(&c, i);
         const struct ir_inst *p = class_product(i);
         bool boot = i->op == IR_VEC_bootstrap || i->op == IR_CKKS_evalmod, fixed = i->op == IR_CKKS_mul || (i->op == IR_CKKS_rescale && !p);
-        if (p && class_private(&c, p) >= 0) {
-            x->adjusted++;
-            continue;
-        }
+        if (p && class_private(&c, p) >= 0) continue;
         x->products += p != NULL || fixed;
         x->boots += boot;
         if ((p || boot || fixed) && !x->source) x->source = i;

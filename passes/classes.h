@@ -10,7 +10,6 @@
  * products; and a product one operand of which (the private one) is such a free value that nobody else minds. */
 struct scale_class {
     uint32_t products, boots;           // members that define its scale and cannot be adjusted
-    uint32_t adjusted;                  // products that can
     const struct ir_inst *source;       // the first of products and boots in it, or NULL
     const struct ir_inst *reader;       // this class is the private operand of that product (its rescale in ckks), or NULL
     bool poly, boot;                    // a polynomial reads a member; a bootstrap does

@@ -11,7 +11,6 @@
 // the product then gets a multiplication by 1 (one level), which lands on any scale; so does a product, or the result of a bootstrap, that
 // is bootstrapped (again) unchanged. Products with a private free operand have any scale (classes.h). See scales.c.
 #include "pass.h"
-#include "cheb.h"
 #include "classes.h"
 #include "plan.h"
 #include "util.h"
@@ -26,22 +25,10 @@ struct state {
     struct ck_boot_shape boot;  // of vec.bootstrap, where there is one
 };
 
-static int op_levels(const struct ir_module *m, const struct ir_inst *i)
-{
-    size_t degree;
-    switch (i->op) {
-    case IR_VEC_linear: case IR_VEC_mul: case IR_VEC_mulc: return 1;
-    case IR_VEC_poly:
-        util_coeffs(m, i, &degree);
-        return cheb_depth(degree);
-    default: return 0;
-    }
-}
-
 /* Level of its operands. */
 static int want_of(const struct state *s, const struct ir_inst *i)
 {
-    return i->op == IR_VEC_bootstrap ? (int)s->boot.nstc : s->need[i->id] + op_levels(s->m, i);
+    return i->op == IR_VEC_bootstrap ? (int)s->boot.nstc : s->need[i->id] + plan_levels(s->m, i);
 }
 
 static int left_by(const struct ck_boot_shape *boot) { return (int)boot->top - (int)ck_boot_depth(boot); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operation counts and predicted time of ckks instructions: sums over the runtime's cost model (runtime/params.h).
 #include "plan.h"
+#include "cheb.h"
 #include "util.h"
 
 #include "../compiler/diag.h"
@@ -50,6 +51,18 @@ int64_t plan_terms(const struct ir_module *m, const struct ir_inst *i, struct ar
     struct linmap_sets sets;
     linmap_diagonals(scratch, &sets, &a, i->type.n / (uint32_t)ir_batch(m));
     return sets.ptr[sets.nin * sets.nout];
+}
+
+int plan_levels(const struct ir_module *m, const struct ir_inst *i)
+{
+    size_t degree;
+    switch (i->op) {
+    case IR_VEC_linear: case IR_VEC_mul: case IR_VEC_mulc: return 1;
+    case IR_VEC_poly:
+        util_coeffs(m, i, &degree);
+        return cheb_depth(degree);
+    default: return 0;
+    }
 }
 
 static int64_t nonzero(const struct ir_inst *i, const char *key)

@@ -12,6 +12,9 @@ void plan_set_params(struct ir_module *, const struct ck_params *, double scale)
 /* Plaintext products of a linear map: its nonempty (output, input, diagonal) triples. */
 int64_t plan_terms(const struct ir_module *, const struct ir_inst *, struct arena *scratch);
 
+/* Levels between operands and result of a vec instruction; 0 for a bootstrap, which starts anew. */
+int plan_levels(const struct ir_module *, const struct ir_inst *);
+
 /* Rotations (key switches) of one instruction over the whole bundle: hoisted share their decomposition. */
 struct plan_count {
     int64_t hoisted, rotations;         // baby steps; giant steps, folds and single rotations

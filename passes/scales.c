@@ -21,8 +21,7 @@
 static const double boot_margin = 2;            // a bootstrap's interval over the range that a few inputs showed
 
 struct solved {
-    bool plain;                 // keep the target, or `wanted` instead where that is not 0
-    double wanted;
+    double plain;               // the scale to keep; 0: free
     bool argument;              // what is bootstrapped here is a polynomial's argument
     bool known, busy;
     double scale;
@@ -62,6 +61,13 @@ static double boot_range(const struct solved *x, double range)
     return x->argument && range <= 1 ? 1 : boot_margin * range;
 }
 
+/* Is this class the operand that its product adjusts? Both may be free; then it is one of them. */
+static bool is_private(const struct state *s, const struct scale_class *c)
+{
+    int own = c->reader ? class_private(&s->classes, c->reader) : -1;
+    return own >= 0 && class_of(&s->classes, c->reader->args[own]) == c;
+}
+
 /* The private operand of a product lands where the product's class wants it. */
 static double scale_private(struct state *s, const struct scale_class *c)
 {
@@ -82,11 +88,9 @@ static double scale_of(struct state *s, const struct ir_inst *i)
     double range = fmax(c->range, 0x1p-12);
     if (i->op == IR_CKKS_stc || i->op == IR_CKKS_modraise || i->op == IR_CKKS_cts) x->scale = scale_fixed(s, i);
     else if (c->source) x->scale = scale_fixed(s, c->source);
-    else if (c->reader && class_private(&s->classes, c->reader) >= 0 &&
-             &s->classes.of[s->classes.root[c->reader->args[class_private(&s->classes, c->reader)]->id]] == c)
-        x->scale = scale_private(s, c);
+    else if (is_private(s, c)) x->scale = scale_private(s, c);
     else if (c->boot) x->scale = ck_boot_nominal(&s->par, &s->boot) / boot_range(x, range);
-    else if (x->plain) x->scale = x->wanted > 0 ? x->wanted : s->target;
+    else if (x->plain > 0) x->scale = x->plain;
     else x->scale = s->target / range;
     x->known = true;
     return x->scale;
@@ -103,13 +107,16 @@ static void find_plain(struct state *s)
             s->solved[s->classes.root[i->args[0]->args[0]->args[0]->args[0]->id]].argument = true;
         if (i->op == IR_CKKS_poly) {
             struct solved *x = &s->solved[s->classes.root[i->args[0]->id]];
-            x->plain = true;
+            if (!(x->plain > 0)) x->plain = s->target;
             // the landing level of bootstraps: squared and divided by its larger prime, the argument falls to the target
             if (s->boot.nstc && i->args[0]->type.level == (int32_t)s->boot.top - (int32_t)ck_boot_depth(&s->boot))
-                x->wanted = sqrt(s->target * s->q[i->args[0]->type.level]);
+                x->plain = sqrt(s->target * s->q[i->args[0]->type.level]);
         }
         if (p && class_private(&s->classes, p) < 0 && class_of(&s->classes, i)->products > 1)
-            for (uint32_t a = 0; a < p->nargs; a++) s->solved[s->classes.root[p->args[a]->id]].plain = true;
+            for (uint32_t a = 0; a < p->nargs; a++) {
+                struct solved *x = &s->solved[s->classes.root[p->args[a]->id]];
+                if (!(x->plain > 0)) x->plain = s->target;
+            }
     }
 }
 

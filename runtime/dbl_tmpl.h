@@ -316,36 +316,8 @@ INLINE void inv_block(uint64_t *words, size_t b, const struct ck_ntt *t, bool la
     else inv_rows(words, 256, t, n / 1024 + b, false, lazy, &c);
 }
 
-INLINE void forward_columns(uint64_t *a, const struct ck_ntt *t, bool lazy)
-{
-    switch (t->logn) {
-    case 11: fwd_columns(a, 2, 1, t, lazy); break;
-    case 12: fwd_columns(a, 4, 1, t, lazy); break;
-    case 13: fwd_columns(a, 8, 1, t, lazy); break;
-    case 14: fwd_columns(a, 4, 4, t, lazy); break;
-    case 15: fwd_columns(a, 8, 4, t, lazy); break;
-    case 16: fwd_columns(a, 8, 8, t, lazy); break;
-    }
-}
+#include "ntt_pass_tmpl.h"
 
-INLINE void inverse_columns(uint64_t *a, const struct ck_ntt *t, bool lazy)
-{
-    switch (t->logn) {
-    case 11: inv_columns(a, 2, 1, t, lazy); break;
-    case 12: inv_columns(a, 4, 1, t, lazy); break;
-    case 13: inv_columns(a, 8, 1, t, lazy); break;
-    case 14: inv_columns(a, 4, 4, t, lazy); break;
-    case 15: inv_columns(a, 8, 4, t, lazy); break;
-    case 16: inv_columns(a, 8, 8, t, lazy); break;
-    }
-}
-
-static void columns_lazy(uint64_t *a, const struct ck_ntt *t) { forward_columns(a, t, true); }
-static void columns_reducing(uint64_t *a, const struct ck_ntt *t) { forward_columns(a, t, false); }
-static void block_lazy(uint64_t *a, uint32_t b, const struct ck_ntt *t) { fwd_block(a, b, t, true); }
-static void block_reducing(uint64_t *a, uint32_t b, const struct ck_ntt *t) { fwd_block(a, b, t, false); }
-static void icolumns_lazy(uint64_t *a, const struct ck_ntt *t) { inverse_columns(a, t, true); }
-static void icolumns_reducing(uint64_t *a, const struct ck_ntt *t) { inverse_columns(a, t, false); }
 static void iblock_lazy(uint64_t *a, uint32_t b, const struct ck_ntt *t) { inv_block(a, b, t, true); }
 static void iblock_reducing(uint64_t *a, uint32_t b, const struct ck_ntt *t) { inv_block(a, b, t, false); }
 
