@@ -27,6 +27,7 @@ struct ck_context;      // parameters, primes, transforms, kernel table
 struct ck_secret;       // secret key: client only
 struct ck_evk;          // evaluation keys: relinearisation and rotations, each cut to its level
 struct ck_weights;      // a mapped weights file
+struct ck_route;
 
 /* Checks the parameters and makes the tables of every prime: 32 N bytes a prime (another 32*2n if n < N/2).
  * own     out, free with ck_context_free after everything made from it; NULL may be freed
@@ -99,6 +100,8 @@ struct ck_eval;
 enum ck_err ck_eval_new(struct ck_eval **out, const struct ck_context *, const struct ck_evk *,
                         const struct ck_weights *);
 void ck_eval_free(struct ck_eval *);
+/* Rotations that have no key of their own (struct ck_route, model.h); borrowed. ck_rotate and ck_linear compose them. */
+void ck_eval_use_routes(struct ck_eval *, const struct ck_route *, size_t count);
 /* A callback for the steps of a program, and the call with which the program announces step `step` of struct ck_model: all
  * before it are done. The callback's error ends the program. */
 void ck_eval_watch(struct ck_eval *, enum ck_err (*step)(void *arg, size_t step), void *arg);
@@ -136,7 +139,7 @@ enum ck_err ck_rescale(struct ck_eval *, struct ck_ct *out, const struct ck_ct *
 /* Forgets limbs: level -> `level` <= a.level (CK_ELEVEL); nothing else changes. Costs a copy, or nothing in place. */
 enum ck_err ck_drop(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a, uint32_t level);
 /* Slot s of out is slot s+k (mod n) of a; any k. Degree 1. Noise as ck_relin. CK_EKEY without the key for this
- * level. */
+ * level, nor a route. Composed of k steps: the noise of k rotations. */
 enum ck_err ck_rotate(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a, int32_t k);
 
 /* A plaintext in the weights file: integer coefficients in the subring of n slots (2n of them), value = coeff

@@ -112,11 +112,16 @@ const struct ck_params *ck_context_params(const struct ck_context *ctx)
     return &ctx->par;
 }
 
+int32_t ck_rotation(const struct ck_context *ctx, int32_t k)
+{
+    return (int32_t)((uint32_t)k & (((uint32_t)1 << ctx->par.log_slots) - 1));
+}
+
 uint32_t ck_galois_rotation(const struct ck_context *ctx, int32_t k)
 {
     // A vector of n slots repeats, so k counts modulo n; 5^k modulo 2N by squaring.
     const uint32_t mask = (uint32_t)(2 * ctx->n - 1);
-    uint32_t e = (uint32_t)k & (((uint32_t)1 << ctx->par.log_slots) - 1), g = 1;
+    uint32_t e = (uint32_t)ck_rotation(ctx, k), g = 1;
     for (uint32_t b = 5; e; e >>= 1, b = b * b & mask)
         if (e & 1) g = g * b & mask;
     return g;

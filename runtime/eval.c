@@ -81,6 +81,29 @@ const struct ck_boot *ck_eval_boot(const struct ck_eval *ev)
     return ev->boot;
 }
 
+void ck_eval_use_routes(struct ck_eval *ev, const struct ck_route *route, size_t count)
+{
+    ev->route = route;
+    ev->nroute = count;
+}
+
+const struct ck_key *ck_eval_turn(const struct ck_eval *ev, int32_t k, uint32_t level, int32_t *before)
+{
+    const struct ck_key *key = ck_evk_find(ev->evk, ck_galois_rotation(ev->ctx, k), level);
+    // First route not below (k, level).
+    size_t lo = 0, hi = ev->nroute;
+    while (lo < hi) {
+        const size_t mid = lo + (hi - lo) / 2;
+        const struct ck_route *r = &ev->route[mid];
+        if (r->rotation < k || (r->rotation == k && r->level < level)) lo = mid + 1;
+        else hi = mid;
+    }
+    *before = 0;
+    if (lo == ev->nroute || ev->route[lo].rotation != k || (key && key->level <= ev->route[lo].level)) return key;
+    *before = ck_rotation(ev->ctx, k - ev->route[lo].step);
+    return ck_evk_find(ev->evk, ck_galois_rotation(ev->ctx, ev->route[lo].step), level);
+}
+
 void ck_eval_watch(struct ck_eval *ev, enum ck_err (*step)(void *arg, size_t step), void *arg)
 {
     ev->step = step;

@@ -48,6 +48,8 @@ static inline uint64_t *ck_ct_poly(const struct ck_ct *ct, uint32_t i)
 /* Two scales are equal when they differ by less than 2^-40 relative. */
 bool ck_scale_equal(double a, double b);
 
+/* k modulo n, in [0, n). */
+int32_t ck_rotation(const struct ck_context *, int32_t k);
 /* Galois element of a rotation by k slots (any k; taken modulo n), of the conjugation, and of an inverse. */
 uint32_t ck_galois_rotation(const struct ck_context *, int32_t k);
 uint32_t ck_galois_conjugate(const struct ck_context *);
@@ -203,6 +205,8 @@ struct ck_eval {
     const struct ck_evk *evk;
     const struct ck_weights *weights;
     const struct ck_boot *boot;
+    const struct ck_route *route;   // borrowed, by (rotation, level)
+    size_t nroute;
     struct ck_scratch scratch;
     size_t baby_bytes;      // ck_linear works on all inputs and outputs at once up to this many bytes of digits and sums
     enum ck_err (*step)(void *arg, size_t step);
@@ -210,6 +214,10 @@ struct ck_eval {
 };
 /* Makes room for `words` more words. Contents taken so far stay; no memory moves while any is taken. CK_ENOMEM. */
 enum ck_err ck_scratch_reserve(struct ck_eval *, size_t words);
+
+/* The last step of a rotation by k (in (0, n)) at `level`: its key, and the rotation in [0, n) that comes before it (out; 0: none). A
+ * route goes before a key that has no lower level. NULL if there is neither, or the step has no key. */
+const struct ck_key *ck_eval_turn(const struct ck_eval *, int32_t k, uint32_t level, int32_t *before);
 
 /* Words of scratch of ck_linear at `level`, reserved on the way. Errors as ck_linear_reserve. */
 enum ck_err ck_linear_words(struct ck_eval *, const struct ck_lin *, uint32_t level, size_t *words);

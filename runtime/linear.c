@@ -2,7 +2,9 @@
 // Linear maps: baby-step giant-step over generalised diagonals. ModUp once per input (hoisting); baby rotations are
 // kept modulo QP, so that they need no ModDown (double hoisting), or modulo Q where many plaintext products share one
 // baby and K fewer transforms of each plaintext pay more. Giant steps and folds add up modulo QP and share one ModDown,
-// merged with the rescale, per output. The inner sums of all giant steps are formed first, prime by prime (linear_sum.c).
+// merged with the rescale, per output. The inner sums of all giant steps are formed first, prime by prime (linear_sum.c). Rotations without a
+// key are composed (ck_eval_turn): babies from other turns of the input (linear_turn.c); an inner sum whose giant step r lacks one is turned
+// by the last step and added to the sum of the giant step before it, where there is one, so that a chain of giants costs no key switch more.
 // source [BMTH21] for double hoisting
 #include "linear_impl.h"
 #include "thread.h"
@@ -12,37 +14,39 @@
 
 enum { TILE = 4096, TILE_MIN = 512, BABY_WORDS = 1 << 17 };     // babies of one tile: 1 MiB of L2
 
-static const struct ck_key *find(const struct lin_map *m, int32_t k)
-{
-    return ck_evk_find(m->ev->evk, ck_galois_rotation(m->ctx, k), m->level);
-}
-
 static bool is_turn(const struct lin_map *m, int32_t k)
 {
-    return ck_galois_rotation(m->ctx, k) != 1;
+    return ck_rotation(m->ctx, k) != 0;
 }
 
-static const struct ck_gadget *gadget_of(const struct lin_map *m, const struct ck_key *key)
+// The keys of a rotation are there; uses[gadget] counts its first step, which digits of the input may serve, or all of them.
+static enum ck_err need_keys(const struct lin_map *m, int32_t rotation, bool all, uint32_t *uses)
 {
-    return &m->ev->evk->gadget[key->gadget];
-}
-
-static enum ck_err need_key(struct lin_map *m, int32_t rotation)
-{
-    if (!is_turn(m, rotation)) return CK_OK;
-    const struct ck_key *key = find(m, rotation);
-    if (!key) return CK_EKEY;
-    if (!m->g) m->g = gadget_of(m, key);
+    size_t steps = 0;
+    for (int32_t at = ck_rotation(m->ctx, rotation), before; at; at = before) {
+        const struct ck_key *key = lin_step(m, at, &before);
+        if (!key || steps++ > m->ev->nroute) return CK_EKEY;
+        uses[key->gadget] += all || !before;
+    }
     return CK_OK;
 }
 
-// Every key that is used is there; the first baby's gadget, else the first giant's or fold's, is that of the sums.
+// Every key that is used is there. The gadget of most babies, else of most giants and folds, is that of the sums.
 static enum ck_err check_keys(struct lin_map *m)
 {
     const struct ck_lin *lin = m->lin;
-    for (uint32_t i = 0; i < lin->nterm; i++) CK_TRY(need_key(m, lin->baby[lin->term[i].baby]));
-    for (uint32_t i = 0; i < lin->nterm; i++) CK_TRY(need_key(m, lin->giant[lin->term[i].giant]));
-    for (uint32_t i = 0; i < lin->nfold; i++) CK_TRY(need_key(m, lin->fold[i]));
+    uint32_t baby[CK_MAX_GADGETS] = {0}, outer[CK_MAX_GADGETS] = {0}, babies = 0;
+    for (uint32_t i = 0; i < lin->nterm; i++) {
+        CK_TRY(need_keys(m, lin->baby[lin->term[i].baby], false, baby));
+        CK_TRY(need_keys(m, lin->giant[lin->term[i].giant], true, outer));
+    }
+    for (uint32_t i = 0; i < lin->nfold; i++) CK_TRY(need_keys(m, lin->fold[i], true, outer));
+    for (uint32_t g = 0; g < CK_MAX_GADGETS; g++) babies += baby[g];
+    const uint32_t *uses = babies ? baby : outer;
+    uint32_t best = 0;
+    for (uint32_t g = 1; g < CK_MAX_GADGETS; g++)
+        if (uses[g] > uses[best]) best = g;
+    if (uses[best]) m->g = &m->ev->evk->gadget[best];
     return CK_OK;
 }
 
@@ -73,7 +77,7 @@ static size_t table_words(const struct lin_map *m)
 {
     const size_t terms = m->lin->nterm, pairs = (size_t)m->lin->nin * m->lin->nbaby;
     return words_for(pairs, sizeof *m->source_of) + words_for(terms < pairs ? terms : pairs, sizeof *m->source) +
-           words_for(terms, sizeof *m->group) + words_for(terms, sizeof *m->plain);
+           words_for(terms, sizeof *m->group) + words_for(terms, sizeof *m->plain) + ck_lin_turn_words(m);
 }
 
 // Sources by input, groups in the order of terms; `at` has room for table_words.
@@ -84,7 +88,8 @@ static void make_tables(struct lin_map *m, uint64_t *at)
     m->source_of = (uint32_t *)at;
     m->source = (struct lin_source *)(at += words_for(pairs, sizeof *m->source_of));
     m->group = (struct lin_group *)(at += words_for(most, sizeof *m->source));
-    m->plain = (struct ck_plain *)(at + words_for(lin->nterm, sizeof *m->group));
+    m->plain = (struct ck_plain *)(at += words_for(lin->nterm, sizeof *m->group));
+    m->turn_of = (uint32_t *)(at + words_for(lin->nterm, sizeof *m->plain));
     m->nsource = m->ngroup = m->most = 0;
     memset(m->source_of, 0, pairs * sizeof *m->source_of);
     for (uint32_t i = 0; i < lin->nterm; i++) m->source_of[lin->term[i].in * lin->nbaby + lin->term[i].baby] = 1;
@@ -101,9 +106,12 @@ static void make_tables(struct lin_map *m, uint64_t *at)
     for (uint32_t i = 0; i < lin->nterm; i++) {
         const struct ck_lin_term *t = &lin->term[i];
         if (!i || t->out != t[-1].out || t->giant != t[-1].giant)
-            m->group[m->ngroup++] = (struct lin_group){.from = i, .out = t->out, .rotation = lin->giant[t->giant]};
+            m->group[m->ngroup++] = (struct lin_group){.from = i, .out = t->out, .rotation = ck_rotation(m->ctx, lin->giant[t->giant])};
         m->group[m->ngroup - 1].to = i + 1;
     }
+    for (uint32_t i = 0; i < m->ngroup; i++)
+        for (int32_t k = m->group[i].rotation; k; m->group[i].depth++) lin_step(m, k, &k);
+    ck_lin_turns(m);
 }
 
 /* ---- plan ---- */
@@ -123,10 +131,6 @@ static void choose_width(struct lin_map *m)
     const bool wide = babies && lin->nterm * k * plain + groups * down < babies * 2 * down;
     m->kin = wide ? m->g->np : 0;
     m->kout = wide || groups || lin->nfold ? m->g->np : 0;
-    for (uint32_t s = 0; wide && s < m->nsource; s++) {
-        const int32_t turn = lin->baby[m->source[s].baby];
-        m->nmixed += is_turn(m, turn) && gadget_of(m, find(m, turn)) != m->g;
-    }
 }
 
 // The groups of the output with the most.
@@ -189,6 +193,8 @@ static void lay_out(struct lin_map *m)
     m->spare = take(m, m->lin->nfold ? (size_t)2 * (m->ell + m->kout) * n : 0);
     m->acc = take(m, (size_t)2 * (m->ell + widest(m)) * n);
     m->digits = take(m, m->g ? ck_digits_words(ctx, m->g, m->level) * (m->kin ? m->chunk : 1) : 0);
+    m->hubs = take(m, m->nhub * (size_t)2 * m->ell * n);
+    m->more = take(m, ck_lin_turn_digits(m));
     m->local_words = (ck_lin_sums_words(m) + 7) & ~(size_t)7;
     m->local = take(m, (size_t)ctx->threads * m->local_words);
     size_t switching = (2 + (size_t)ctx->threads) * n;       // of a plain rescale
@@ -212,6 +218,7 @@ static enum ck_err prepare(struct lin_map *m, struct ck_eval *ev, const struct c
     CK_TRY(ck_scratch_reserve(ev, tables));
     make_tables(m, ev->scratch.base + ev->scratch.used);
     choose_width(m);
+    ck_lin_turns_count(m);
     choose_passes(m);
     const uint32_t at_once = m->chunk < lin->nin ? m->chunk * m->most : m->nsource;
     m->tile = ev->ctx->n < TILE ? ev->ctx->n : TILE;
@@ -229,59 +236,6 @@ static void take_scratch(struct lin_map *m)
     m->counting = false;
     lay_out(m);
     m->words = words;
-}
-
-/* ---- sources ---- */
-
-// A rotated input modulo Q into `to`: hoisted if the key's gadget is that of the digits, at `digits`.
-static enum ck_err turn_low(struct lin_map *m, uint64_t *to, const struct ck_ct *in, const struct ck_key *key)
-{
-    const struct ck_context *ctx = m->ctx;
-    const struct ck_gadget *g = gadget_of(m, key);
-    const uint64_t *c0 = ck_ct_poly(in, 0);
-    struct ck_scratch *s = &m->ev->scratch;
-    if (g == m->g) {
-        const struct ck_inner_opt opt = {.raise = c0, .tail = CK_TAIL_P};
-        CK_TRY(ck_inner(m->acc, ctx, g, key, m->digits, &opt, m->level, s));
-    } else {
-        const struct ck_switch what = {.a = ck_ct_poly(in, 1), .raise = {c0, NULL}, .tail = CK_TAIL_P};
-        CK_TRY(ck_switch(m->acc, ctx, g, key, &what, m->level, s));
-    }
-    const struct ck_moddown_opt opt = {.perm = key->perm, .coeff = true};
-    ck_moddown(to, m->ell * ctx->n, ctx, g, m->acc, (m->ell + g->np) * ctx->n, 2, m->level, &opt, s);
-    return CK_OK;
-}
-
-// What the pass needs of its inputs: digits, and polynomials of the sources that are not made on the fly.
-static enum ck_err make_sources(struct lin_map *m, const struct ck_ct *in, const struct lin_pass *p)
-{
-    const struct ck_lin *lin = m->lin;
-    const size_t low = (size_t)2 * m->ell * m->ctx->n;
-    uint64_t *pool = m->pool, *mixed = m->mixed;
-    uint32_t extended = UINT32_MAX;
-    for (uint32_t i = p->source0; i < p->source1; i++) {
-        struct lin_source *s = &m->source[i];
-        const struct ck_ct *ct = &in[s->in];
-        const int32_t k = lin->baby[s->baby];
-        for (uint32_t j = 0; j < 2; j++) s->poly[j] = ck_ct_poly(ct, j);
-        if (!is_turn(m, k)) continue;
-        const struct ck_key *key = find(m, k);
-        const bool same = gadget_of(m, key) == m->g;
-        if (same && extended != s->in) {
-            uint64_t *digits = m->digits + (m->kin ? s->in - p->in0 : 0) * ck_digits_words(m->ctx, m->g, m->level);
-            ck_modup(digits, m->ctx, m->g, ck_ct_poly(ct, 1), m->level, &m->ev->scratch);
-            extended = s->in;
-        }
-        if (same && m->kin) {
-            s->key = key;
-            continue;
-        }
-        uint64_t **to = m->kin ? &mixed : &pool;
-        CK_TRY(turn_low(m, *to, ct, key));
-        for (uint32_t j = 0; j < 2; j++) s->poly[j] = *to + j * low / 2;
-        *to += low;
-    }
-    return CK_OK;
 }
 
 /* ---- outer sums ---- */
@@ -320,43 +274,73 @@ static void add_permuted(const struct lin_map *m, uint64_t *sum, const uint64_t 
     }
 }
 
-// outer += automorphism of u, two polynomials with `special` special limbs (0 or kout); u is destroyed.
-static enum ck_err add_turned(struct lin_map *m, uint64_t *u, uint32_t special, int32_t rotation)
+// outer += a sum that is not turned.
+static void add_sum(const struct lin_map *m, const uint64_t *u)
+{
+    if (m->kin == m->kout) {
+        add_permuted(m, m->outer, u, NULL, NULL);
+        return;
+    }
+    for (uint32_t i = 0; i < 2; i++) add_low(m, m->outer + i * (m->ell + m->kout) * m->ctx->n, u + i * m->ell * m->ctx->n, m->kout);
+}
+
+// Automorphism of u, two polynomials with `special` special limbs (0 or kout), by one key. The result is in Q, in the place of u.
+static enum ck_err turn_low(struct lin_map *m, uint64_t *u, uint32_t special, const struct ck_key *key)
 {
     const struct ck_context *ctx = m->ctx;
-    const size_t n = ctx->n, wide = m->ell + m->kout, poly = (m->ell + special) * n;
+    const struct ck_gadget *g = lin_gadget(m, key);
+    const size_t poly = m->ell * ctx->n;
     struct ck_scratch *s = &m->ev->scratch;
-    if (!is_turn(m, rotation)) {
-        if (special == m->kout) add_permuted(m, m->outer, u, NULL, NULL);
-        else
-            for (uint32_t i = 0; i < 2; i++) add_low(m, m->outer + i * wide * n, u + i * poly, m->kout);
+    const uint64_t *from = u;
+    if (special) {
+        const struct ck_moddown_opt plain = {0};
+        ck_moddown(m->low, poly, ctx, m->g, u, (m->ell + special) * ctx->n, 2, m->level, &plain, s);
+        from = m->low;
+    }
+    const struct ck_switch in = {.a = from + poly, .raise = {from, NULL}, .tail = CK_TAIL_P};
+    CK_TRY(ck_switch(m->acc, ctx, g, key, &in, m->level, s));
+    const struct ck_moddown_opt turn = {.perm = key->perm, .coeff = true};
+    ck_moddown(u, poly, ctx, g, m->acc, (m->ell + g->np) * ctx->n, 2, m->level, &turn, s);
+    return CK_OK;
+}
+
+// sum (with `into` special limbs, 0 or kout) += automorphism of u (with `special`) by one key; u is destroyed.
+static enum ck_err add_turned(struct lin_map *m, uint64_t *sum, uint32_t into, uint64_t *u, uint32_t special, const struct ck_key *key)
+{
+    const struct ck_context *ctx = m->ctx;
+    const size_t n = ctx->n, poly = (m->ell + special) * n;
+    struct ck_scratch *s = &m->ev->scratch;
+    if (lin_gadget(m, key) != m->g || !into) {     // a key of another P, or a sum in Q: finish the rotation in Q
+        CK_TRY(turn_low(m, u, special, key));
+        for (uint32_t i = 0; i < 2; i++) add_low(m, sum + i * (m->ell + into) * n, u + i * m->ell * n, into);
         return CK_OK;
     }
-    const struct ck_key *key = find(m, rotation);
-    const struct ck_gadget *g = gadget_of(m, key);
-    const struct ck_moddown_opt plain = {0};
     const uint64_t *c1 = u + poly;
     if (special) {
+        const struct ck_moddown_opt plain = {0};
         ck_moddown(m->low, 0, ctx, m->g, u + poly, 0, 1, m->level, &plain, s);
         c1 = m->low;
     }
-    const struct ck_switch in = {.a = c1, .raise = {g == m->g && !special ? u : NULL, NULL}};
-    CK_TRY(ck_switch(m->acc, ctx, g, key, &in, m->level, s));
-    if (g == m->g) {
-        add_permuted(m, m->outer, m->acc, special ? u : NULL, key->perm);
-        return CK_OK;
-    }
-    // A key of another P: finish the rotation in Q and raise it.
-    const uint64_t *c0 = u;
-    uint64_t *done = m->low + m->ell * n;
-    if (special) {
-        ck_moddown(done, 0, ctx, m->g, u, 0, 1, m->level, &plain, s);
-        memcpy(u, done, m->ell * n * sizeof *u);
-    }
-    const struct ck_moddown_opt turn = {.perm = key->perm, .add = {c0, NULL}};
-    ck_moddown(m->low, m->ell * n, ctx, g, m->acc, (m->ell + g->np) * n, 2, m->level, &turn, s);
-    for (uint32_t i = 0; i < 2; i++) add_low(m, m->outer + i * wide * n, m->low + i * m->ell * n, m->kout);
+    const struct ck_switch in = {.a = c1, .raise = {special ? NULL : u, NULL}};
+    CK_TRY(ck_switch(m->acc, ctx, m->g, key, &in, m->level, s));
+    add_permuted(m, sum, m->acc, special ? u : NULL, key->perm);
     return CK_OK;
+}
+
+// outer += u turned by a rotation; u, with `special` special limbs, is destroyed. A giant step before the last one that has a sum among
+// [from, to) takes it instead, and passes it on.
+static enum ck_err turn_sum(struct lin_map *m, uint64_t *u, uint32_t special, int32_t rotation, uint64_t *sums, uint32_t from, uint32_t to)
+{
+    int32_t before;
+    const struct ck_key *key = lin_step(m, rotation, &before);
+    for (; before; key = lin_step(m, before, &before)) {
+        uint32_t g = from;
+        while (g < to && m->group[g].rotation != before) g++;
+        if (g < to) return add_turned(m, sums + (g - from) * lin_inner_words(m), m->kin, u, special, key);
+        CK_TRY(turn_low(m, u, special, key));
+        special = 0;
+    }
+    return add_turned(m, m->outer, m->kout, u, special, key);
 }
 
 static enum ck_err add_bias(const struct lin_map *m, struct ck_ct *out, const struct ck_pt_ref *ref)
@@ -382,7 +366,9 @@ static enum ck_err finish_output(struct lin_map *m, struct ck_ct *out, uint32_t 
     for (uint32_t f = 0; f < lin->nfold; f++) {
         uint64_t *copy = m->spare;
         memcpy(copy, m->outer, 2 * poly * sizeof *copy);
-        CK_TRY(add_turned(m, copy, m->kout, lin->fold[f]));
+        const int32_t fold = ck_rotation(m->ctx, lin->fold[f]);
+        if (fold) CK_TRY(turn_sum(m, copy, m->kout, fold, NULL, 0, 0));
+        else add_permuted(m, m->outer, copy, NULL, NULL);
     }
     if (m->kout) {
         const struct ck_moddown_opt opt = {.rescale = true};
@@ -412,7 +398,15 @@ static enum ck_err make_output(struct lin_map *m, struct ck_ct *out, uint32_t o,
         for (size_t j = 0; j < 2 * wide; j++) memset(m->outer + j * m->ctx->n, 0, m->ctx->n * sizeof *m->outer);
     }
     enum ck_err err = CK_OK;
-    for (uint32_t g = from; !err && g < to; g++) err = add_turned(m, m->sums + (g - first) * inner, m->kin, m->group[g].rotation);
+    uint32_t depth = 0;
+    for (uint32_t g = from; g < to; g++) depth = m->group[g].depth > depth ? m->group[g].depth : depth;
+    uint64_t *sums = m->sums + (from - first) * inner;
+    for (; depth; depth--)      // what is added to another sum comes first
+        for (uint32_t g = from; !err && g < to; g++)
+            if (m->group[g].depth == depth)
+                err = turn_sum(m, sums + (g - from) * inner, m->kin, m->group[g].rotation, sums, from, to);
+    for (uint32_t g = from; !err && g < to; g++)
+        if (!m->group[g].depth) add_sum(m, sums + (g - from) * inner);
     if (!err) err = finish_output(m, out, o);
     m->outer = own;
     return err;
@@ -439,7 +433,7 @@ static enum ck_err run(struct lin_map *m, struct ck_ct *out, const struct ck_ct 
         for (p.in0 = p.source0 = 0; p.in0 < lin->nin; p.in0 = p.in1, p.source0 = p.source1) {
             p.in1 = lin->nin - p.in0 > m->chunk ? p.in0 + m->chunk : lin->nin;
             for (p.source1 = p.source0; p.source1 < m->nsource && m->source[p.source1].in < p.in1; p.source1++) {}
-            if (p.make) CK_TRY(make_sources(m, in, &p));
+            if (p.make) CK_TRY(ck_lin_sources(m, in, &p));
             if (p.group1 > p.group0) CK_TRY(ck_lin_sums(m, &p));
         }
         for (uint32_t from = p.group0, to; o < end; o++, from = to) {

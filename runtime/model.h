@@ -10,6 +10,14 @@
 
 enum { CK_MAX_RANK = 8 };
 
+/* A rotation without a key: at levels up to `level`, and above that of another entry or key of the rotation, it is the rotation by
+ * `rotation` - `step`, then one by `step`, which has a key. The first may be another such entry. */
+struct ck_route {
+    int32_t rotation;                   // in (0, n)
+    uint32_t level;
+    int32_t step;                       // in (0, n)
+};
+
 struct ck_key_spec;
 struct ck_eval;
 struct ck_ct;
@@ -66,6 +74,8 @@ struct ck_model {
     const struct ck_boot_shape *boot;   // NULL: the program does not bootstrap
     const struct ck_key_spec *keys;     // every evaluation key the program uses besides those of bootstraps, each to its level
     size_t nkeys;
+    const struct ck_route *routes;      // by (rotation, level)
+    size_t nroutes;
     uint32_t nin, nout, nregs;
     const struct ck_port *in, *out;
     const struct ck_reg *regs;

@@ -273,5 +273,16 @@ enum ck_err ck_galois_apply(struct ck_eval *ev, struct ck_ct *out, const struct 
 
 enum ck_err ck_rotate(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a, int32_t k)
 {
-    return ck_galois_apply(ev, out, a, ck_galois_rotation(ev->ctx, k));
+    CK_TRY(check_in(ev->ctx, a));
+    if (a->degree != 1) return CK_EDEGREE;
+    const int32_t whole = ck_rotation(ev->ctx, k);
+    const uint32_t level = a->level;
+    int32_t before;
+    // All keys are looked for before anything is written. The order of the steps does not matter.
+    size_t steps = 0;
+    for (int32_t at = whole; at; at = before)
+        if (!ck_eval_turn(ev, at, level, &before) || steps++ > ev->nroute) return CK_EKEY;
+    if (!whole) return ck_drop(ev, out, a, level);
+    for (int32_t at = whole; at; at = before, a = out) CK_TRY(ck_galois_apply(ev, out, a, ck_eval_turn(ev, at, level, &before)->galois));
+    return CK_OK;
 }

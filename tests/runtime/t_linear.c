@@ -115,6 +115,8 @@ struct bench {
     struct ck_context *ctx;
     struct ck_secret *sk;
     struct ck_evk *evk;
+    const struct ck_route *route;
+    size_t nroute;
     struct ck_ct in[NIN], out[NOUT], again[NOUT];
     double *x[NIN], *want[NOUT], *got;
 };
@@ -131,6 +133,7 @@ static void run(struct bench *b, uint32_t level, uint32_t ngiant, uint32_t nbaby
     net_plain(&net, b->want, b->x, n);
     struct ck_eval *ev;
     CHECK_OK(ck_eval_new(&ev, b->ctx, b->evk, &net.weights));
+    ck_eval_use_routes(ev, b->route, b->nroute);
     CHECK_OK(ck_linear_reserve(ev, &net.lin, level));
     const size_t reserved = ev->scratch.size;
     CHECK_OK(ck_linear(ev, b->out, b->in, &net.lin));
@@ -147,6 +150,7 @@ static void run(struct bench *b, uint32_t level, uint32_t ngiant, uint32_t nbaby
     b->ctx->threads = threads == 1 ? 3 : 1;
     struct ck_eval *ev2;
     CHECK_OK(ck_eval_new(&ev2, b->ctx, b->evk, &net.weights));
+    ck_eval_use_routes(ev2, b->route, b->nroute);
     for (int round = 0; round < 2; round++) {
         CHECK_OK(ck_linear(ev2, b->again, b->in, &net.lin));
         const size_t poly = (size_t)(b->out[0].max_level + 1) * b->ctx->n, bytes = level * b->ctx->n * sizeof(uint64_t);
@@ -175,6 +179,43 @@ static void run(struct bench *b, uint32_t level, uint32_t ngiant, uint32_t nbaby
     net_clear(&net);
 }
 
+static void run_all(struct bench *b, uint32_t top)
+{
+    run(b, top, 4, 4, 0, 4, "giants and babies, int32");
+    run(b, top, 1, 4, 2, 2, "babies and folds, int16");
+    run(b, top - 1, 4, 1, 0, 4, "giants only");
+    run(b, top, 1, 1, 0, 4, "no rotation");
+    run(b, top - 1, 2, 4, 3, 4, "few giants, folds");
+    run(b, 1, 4, 4, 1, 4, "mixed gadgets");
+}
+
+// Single rotations against the same by one key. Noise: a key switch at most per step.
+static void rotate_all(struct bench *b, uint32_t top)
+{
+    const int32_t n = 1 << b->ctx->par.log_slots, turn[] = {0, 1, 2, -1, n - 1, 12, 8 - n, n / 2, n};
+    struct ck_eval *ev;
+    CHECK_OK(ck_eval_new(&ev, b->ctx, b->evk, NULL));
+    ck_eval_use_routes(ev, b->route, b->nroute);
+    const double scale = (double)b->ctx->par.q[top];
+    CHECK_OK(ck_encrypt(&b->in[0], b->ctx, b->sk, b->x[0], top, scale));
+    for (uint32_t level = top; level; level = level > 1 ? 1 : 0) {
+        CHECK_OK(ck_drop(ev, &b->in[0], &b->in[0], level));
+        for (size_t t = 0; t < sizeof turn / sizeof *turn; t++) {
+            CHECK_OK(ck_rotate(ev, &b->out[0], &b->in[0], turn[t]));
+            CHECK_OK(ck_drop(ev, &b->out[1], &b->in[0], level));
+            CHECK_OK(ck_rotate(ev, &b->out[1], &b->out[1], turn[t]));       // in place
+            const size_t bytes = (level + 1) * b->ctx->n * sizeof(uint64_t);
+            CHECK(b->out[0].level == level && b->out[0].scale == scale && !memcmp(b->out[0].data, b->out[1].data, bytes));
+            CHECK_OK(ck_decrypt(b->got, b->ctx, b->sk, &b->out[0]));
+            for (int32_t i = 0; i < n; i++) b->want[0][i] = b->x[0][((i + turn[t]) % n + n) % n];
+            const double bits = log2(scale) - 0.5 * b->ctx->logn - 8;
+            CHECK_PRECISION("a rotation", b->got, b->want[0], (size_t)n, bits, bits + 1.5);
+        }
+        CHECK(ck_rotate(ev, &b->out[0], &b->in[0], 3) == CK_EKEY && b->out[0].level == level);
+    }
+    ck_eval_free(ev);
+}
+
 int main(void)
 {
     const struct {
@@ -190,7 +231,7 @@ int main(void)
         // mix
         struct ck_key_spec spec[] = {{0, top}, {1, top}, {2, top}, {-1, top}, {4, top}, {8, top}, {12, top}, {n / 2, top},
             {n / 4, top}, {n / 8, top}, {2, 1}, {8, 1}};
-        struct bench b;
+        struct bench b = {0};
         CHECK_OK(ck_context_new(&b.ctx, &par, 1 + (int)s % 2));
         CHECK_OK(ck_secret_new(&b.sk, b.ctx));
         CHECK_OK(ck_evk_new(&b.evk, b.ctx, b.sk, spec, sizeof spec / sizeof *spec));
@@ -205,12 +246,18 @@ int main(void)
             b.want[i] = malloc((size_t)n * sizeof(double));
         }
         b.got = malloc((size_t)n * sizeof(double));
-        run(&b, top, 4, 4, 0, 4, "giants and babies, int32");
-        run(&b, top, 1, 4, 2, 2, "babies and folds, int16");
-        run(&b, top - 1, 4, 1, 0, 4, "giants only");
-        run(&b, top, 1, 1, 0, 4, "no rotation");
-        run(&b, top - 1, 2, 4, 3, 4, "few giants, folds");
-        run(&b, 1, 4, 4, 1, 4, "mixed gadgets");
+        run_all(&b, top);
+        // The same with fewer keys: babies by one and three steps, giants and folds in chains, other routes at the lowest level.
+        const struct ck_key_spec few[] = {{0, top}, {1, top}, {4, top}, {n - 6, top}, {n / 8, top}, {2, 1}, {n - 3, 1}, {4, 1}};
+        const struct ck_route route[] = {{2, top, 1}, {5, top, 4}, {8, 1, 4}, {8, top, 4}, {12, top, 4}, {n / 4, top, n / 8},
+            {3 * n / 8, top, n / 8}, {n / 2, top, n / 8}, {n - 1, 1, n - 3}, {n - 1, top, n - 6}};
+        rotate_all(&b, top);
+        ck_evk_free(b.evk);
+        CHECK_OK(ck_evk_new(&b.evk, b.ctx, b.sk, few, sizeof few / sizeof *few));
+        b.route = route;
+        b.nroute = sizeof route / sizeof *route;
+        run_all(&b, top);
+        rotate_all(&b, top);
         for (int i = 0; i < NIN; i++) {
             ck_ct_clear(&b.in[i]);
             free(b.x[i]);
