@@ -93,9 +93,41 @@ static uint32_t direct_diagonal(const struct layout *in, uint32_t c, uint32_t s)
     return (copy_slot(in, c, s / in->period) - s) & (in->n - 1);
 }
 
-struct map_rows map_rows(struct arena *a, const struct ir_csr *m, uint32_t rank, const int64_t *dim)
+/* Lines by their columns alone, numbered from 0. */
+static int32_t *patterns(struct arena *a, const struct ir_csr *m)
 {
-    int32_t *like = ARENA_ARRAY(a, int32_t, m->rows + 1), *first = ARENA_ARRAY(a, int32_t, m->lines + 1);     // first: row + 1, by line
+    uint32_t size = 16;
+    while (size < 2 * m->lines) size *= 2;
+    int32_t *of_line = ARENA_ARRAY(a, int32_t, m->lines + 1), *table = ARENA_ARRAY(a, int32_t, size), n = 0;       // table: line + 1
+    uint64_t *hash = ARENA_ARRAY(a, uint64_t, m->lines + 1);
+    for (int64_t l = 0; l < m->lines; l++) {
+        size_t bytes = sizeof *m->col * (size_t)(m->ptr[l + 1] - m->ptr[l]);
+        uint64_t h = 0x9e3779b97f4a7c15u ^ bytes;
+        for (int64_t e = m->ptr[l]; e < m->ptr[l + 1]; e++) {
+            h = (h ^ (uint64_t)m->col[e]) * 0x9fb21c651e98df25u;
+            h ^= h >> 32;
+        }
+        hash[l] = h;
+        for (uint32_t k = (uint32_t)h & (size - 1);; k = (k + 1) & (size - 1)) {
+            int64_t other = table[k] - 1;
+            if (other < 0) {
+                table[k] = (int32_t)l + 1;
+                of_line[l] = n++;
+                break;
+            }
+            if (hash[other] != h || (size_t)(m->ptr[other + 1] - m->ptr[other]) * sizeof *m->col != bytes ||
+                memcmp(m->col + m->ptr[other], m->col + m->ptr[l], bytes) != 0) continue;
+            of_line[l] = of_line[other];
+            break;
+        }
+    }
+    return of_line;
+}
+
+/* The first row of which each row is a moved copy, among those of its class; `class` by line, NULL: the line itself. */
+static int32_t *moved_rows(struct arena *a, const struct ir_csr *m, const int32_t *class, uint32_t rank, const int64_t *dim)
+{
+    int32_t *like = ARENA_ARRAY(a, int32_t, m->rows + 1), *first = ARENA_ARRAY(a, int32_t, m->lines + 1);     // first: row + 1, by class
     struct box {
         int64_t at[IR_MAX_RANK], lo[IR_MAX_RANK], hi[IR_MAX_RANK];  // of the first entry; least and largest, by axis
     } *box = ARENA_ARRAY(a, struct box, m->lines + 1);
@@ -105,8 +137,8 @@ struct map_rows map_rows(struct arena *a, const struct ir_csr *m, uint32_t rank,
         like[r] = (int32_t)r;
         struct ir_row row = ir_csr_row(m, r);
         if (!m->line || row.lo == row.hi) continue;
-        struct box *b = &box[m->line[r]];
-        int32_t *f = &first[m->line[r]];
+        int32_t c = class ? class[m->line[r]] : m->line[r], *f = &first[c];
+        struct box *b = &box[c];
         if (!*f) {
             *f = (int32_t)r + 1;
             for (uint32_t d = 0; d < rank; d++) {
@@ -126,7 +158,14 @@ struct map_rows map_rows(struct arena *a, const struct ir_csr *m, uint32_t rank,
         }
         if (moved) like[r] = *f - 1;
     }
-    return (struct map_rows){*m, like};
+    return like;
+}
+
+struct map_rows map_rows(struct arena *a, const struct ir_csr *m, uint32_t rank, const int64_t *dim)
+{
+    struct map_rows out = {.mat = *m, .like = moved_rows(a, m, NULL, rank, dim)};
+    out.alike = m->line ? moved_rows(a, m, patterns(a, m), rank, dim) : out.like;
+    return out;
 }
 
 /* Rows of one map between two places, copy by copy. */
@@ -134,9 +173,10 @@ struct walk {
     struct arena *a;
     const struct map_rows *m;
     const struct place *in, *to;
+    const int32_t *like;        // which rows count as met: equal entries, or equal columns
     uint32_t modulus, copies;   // diagonals are compared modulo `modulus`
     bool skip;                  // moved rows can be told
-    struct edge {               // by row that others are like
+    struct edge {               // by row whose columns others have
         uint32_t n, *at;        // distances at which one of its columns crosses into another ciphertext, modulo n, ascending
         bool known;
     } *edge;
@@ -146,10 +186,11 @@ struct walk {
     } *seen;                    // by (row that others are like, copy)
 };
 
-static void walk_begin(struct walk *w, struct arena *a, const struct map_rows *m, const struct place *in, const struct place *to,
-                       uint32_t modulus, uint32_t copies, bool skip)
+static void walk_begin(struct walk *w, struct arena *a, const struct map_rows *m, const int32_t *like, const struct place *in,
+                       const struct place *to, uint32_t modulus, uint32_t copies, bool skip)
 {
-    *w = (struct walk){.a = a, .m = m, .in = in, .to = to, .modulus = modulus, .copies = copies, .skip = skip && in->uniform};
+    *w = (struct walk){.a = a, .m = m, .in = in, .to = to, .like = like, .modulus = modulus, .copies = copies,
+                       .skip = skip && in->uniform};
     if (!w->skip) return;
     w->seen = ARENA_ARRAY(a, struct seen, m->mat.rows * copies + 1);
     if (in->count > 1) w->edge = ARENA_ARRAY(a, struct edge, m->mat.rows + 1);
@@ -204,14 +245,14 @@ static bool walk_met(struct walk *w, int64_t r, uint32_t k, uint32_t s, struct s
 {
     if (!w->skip) return false;
     const struct ir_csr *m = &w->m->mat;
-    int64_t like = w->m->like[r];
-    struct ir_row row = ir_csr_row(m, r), base = ir_csr_row(m, like);
+    int64_t alike = w->m->alike[r];
+    struct ir_row row = ir_csr_row(m, r), base = ir_csr_row(m, alike);
     if (row.lo == row.hi) return false;
-    int64_t by = like == r ? 0 : w->in->slot[ir_csr_col(m, row, row.lo)] - (int64_t)w->in->slot[ir_csr_col(m, base, base.lo)];
+    int64_t by = alike == r ? 0 : w->in->slot[ir_csr_col(m, row, row.lo)] - (int64_t)w->in->slot[ir_csr_col(m, base, base.lo)];
     uint64_t key = 1 + ((s - (uint64_t)by) & (w->modulus - 1)), block = (uint64_t)w->to->slot[r] / w->to->l.n;
     key |= block << 17;
-    if (w->in->count > 1) key ^= crossings(w, like, by) << 34;
-    *seen = &w->seen[like * w->copies + k];
+    if (w->in->count > 1) key ^= crossings(w, alike, by) << 34;
+    *seen = &w->seen[w->like[r] * w->copies + k];
     if ((*seen)->key == key) return true;
     (*seen)->key = key;
     return false;
@@ -226,7 +267,7 @@ static bool mark_direct(struct arena *a, uint8_t *used, uint32_t modulus, int64_
     int64_t count = 0;
     struct walk w;
     struct seen *seen;
-    walk_begin(&w, a, rows, in, to, modulus, copies, in->l.skew == 0);
+    walk_begin(&w, a, rows, rows->alike, in, to, modulus, copies, in->l.skew == 0);
     for (int64_t r = 0; r < m->rows; r++) {
         uint32_t so = (uint32_t)to->slot[r];
         struct ir_row row = ir_csr_row(m, r);
@@ -255,7 +296,7 @@ static bool mark_fold(struct arena *a, uint8_t *used, uint32_t modulus, int64_t 
     int64_t count = 0;
     struct walk w;
     struct seen *seen;
-    walk_begin(&w, a, rows, in, to, modulus, 1, true);
+    walk_begin(&w, a, rows, rows->alike, in, to, modulus, 1, true);
     for (int64_t r = 0; r < m->rows; r++) {
         uint32_t s = (uint32_t)to->slot[r];
         struct ir_row row = ir_csr_row(m, r);
@@ -356,7 +397,7 @@ static struct ir_csr direct_matrix(struct arena *a, const uint32_t *lifted, cons
             owner[to->slot[r] / n * n + copy_slot(&to->l, (uint32_t)to->slot[r] & mask, k)] = (struct owner){(int32_t)r + 1, k};
     struct walk w;
     struct sparse b;
-    walk_begin(&w, a, rows, in, to, p->modulus, copies, in->l.skew == 0);
+    walk_begin(&w, a, rows, rows->like, in, to, p->modulus, copies, in->l.skew == 0);
     sparse_begin_slots(&b, a, nrows, (int64_t)in->count * n, n);
     for (int64_t at = 0; at < nrows; at++) {
         struct seen *seen = NULL;

@@ -20,7 +20,7 @@
 #include <math.h>
 
 enum { SCALE_BITS_MIN = 20, SCALE_BITS_MAX = 46, DEFAULT_PRECISION = 14, TRIALS = 8 };
-static const double special_bits = 46.8, sigmas = 6, budget = 5e8;
+static const double special_bits = 46.8, sigmas = 6, budget = 5e8, trial_budget = 4e9;
 
 struct search {
     struct ir_module *m;
@@ -142,7 +142,8 @@ static double simulated_precision(struct search *s)
     range_buffers(&in, &plain, s->m, s->scratch);
     range_buffers(&in, &noisy, s->m, s->scratch);
     double *square = ARENA_ARRAY(s->scratch, double, s->m->noutputs), *points = ARENA_ARRAY(s->scratch, double, s->m->noutputs);
-    for (int64_t row = 0; row < TRIALS; row += ir_batch(s->m)) {
+    int64_t trials = range_few(s->m, trial_budget, 2, TRIALS);
+    for (int64_t row = 0; row < trials; row += ir_batch(s->m)) {
         struct ir_noise noise = {.seed = (uint64_t)row + 1};
         struct ir_run quiet = {0}, loud = {.noise = &noise};
         int64_t from = range_measured(s->m, s->opt) ? row % s->opt->ncalib : row + 2;
@@ -230,17 +231,18 @@ enum pass_res pass_params(struct pass_ctx *ctx, struct ir_module *m)
     }
     while (1u << s.log_slots < slots) s.log_slots++;
     warn_outside(&s);
-    s.linear = ARENA_ARRAY(ctx->scratch, struct noise_linear, count);
     s.terms = ARENA_ARRAY(ctx->scratch, int64_t, count);
     s.err = ARENA_ARRAY(ctx->scratch, double, count);
     for (struct ir_inst *i = m->first; i; i = i->next)
         if (i->op == IR_CKKS_linear) {
-            s.linear[i->id] = noise_linear_init(m, i, ctx->scratch);
             s.terms[i->id] = plan_terms(m, i, ctx->scratch);
             ir_set_int(m, &i->attrs, "terms", s.terms[i->id]);
         }
     int64_t left = ir_get_int(m->attrs, "boot_left", 0);
     if (left > 0) return bootstrapped(&s, (uint32_t)left);
+    s.linear = ARENA_ARRAY(ctx->scratch, struct noise_linear, count);
+    for (struct ir_inst *i = m->first; i; i = i->next)
+        if (i->op == IR_CKKS_linear) s.linear[i->id] = noise_linear_init(m, i, ctx->scratch);
     uint32_t lo = s.log_slots + 1 > CK_LOGN_MIN ? s.log_slots + 1 : CK_LOGN_MIN, hi = CK_LOGN_MAX;
     if (ctx->opt->logn) {
         if (ctx->opt->logn < (int)lo || ctx->opt->logn > (int)hi) {

@@ -51,10 +51,15 @@ int64_t range_rows(const struct ir_module *m, const struct options *opt, double 
     return rows < (double)opt->ncalib ? (int64_t)rows : opt->ncalib;
 }
 
+int64_t range_few(const struct ir_module *m, double budget, int64_t least, int64_t most)
+{
+    double rows = budget / work(m);
+    return rows < (double)least ? least : rows < (double)most ? (int64_t)rows : most;
+}
+
 int64_t range_guesses(const struct ir_module *m, int64_t most)
 {
-    double rows = 2e10 / work(m);
-    return rows < 4 ? 4 : rows < (double)most ? (int64_t)rows : most;
+    return range_few(m, 2e10, 4, most);
 }
 
 static int input_layout(struct layout *out, const struct ir_inst *input)

@@ -12,6 +12,9 @@ int range_measure(struct pass_ctx *, struct ir_module *, int64_t rows);
 /* Generated inputs to run, at most `most`: few where one run takes billions of multiply-adds. */
 int64_t range_guesses(const struct ir_module *, int64_t most);
 
+/* Runs that about `budget` multiply-adds pay, from `least` to `most`. */
+int64_t range_few(const struct ir_module *, double budget, int64_t least, int64_t most);
+
 /* Calibration rows to run so that about `budget` multiply-adds are spent; all of them if few. */
 int64_t range_rows(const struct ir_module *, const struct options *, double budget);
 
