@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bootstrapping: the four parts on ciphertexts.
+// Bootstrapping: StC, CtS and EvalMod on ciphertexts, and the four parts in a row.
 //
-// StC turns slots m into the coefficients of a plaintext, c = q_0 ratio m. At level 0 the ciphertext is switched to the ephemeral sparse
-// secret and its coefficients are read as integers: modulo a larger Q the plaintext is c + q_0 I, |I| < K because that secret has few
-// nonzero coefficients; the first operation modulo Q is the switch back. The trace onto the subring of n slots multiplies by N/2n, which
-// the scale absorbs. CtS brings (c + q_0 I) / (q_0 K) into real slots, and the sine removes I.
+// StC turns slots m into the coefficients of a plaintext, c = q_0 ratio m. ModRaise (boot_raise.c) reads them as integers under a sparse secret:
+// modulo a larger Q the plaintext is c + q_0 I, |I| < K because that secret has few nonzero coefficients. Its trace onto the subring of n
+// slots multiplies by N/2n, which the scale absorbs. CtS brings (c + q_0 I) / (q_0 K) into real slots, and the sine removes I.
 #include "boot_impl.h"
 #include "thread.h"
 
@@ -46,8 +45,7 @@ static enum ck_err linear_chain(struct ck_eval *ev, struct ck_ct *out, const str
     return err;
 }
 
-// `nominal` is the scale of values up to 1; values up to 2^-10 at least are meant.
-static enum ck_err check_scale(double scale, double nominal)
+enum ck_err ck_boot_check_scale(double scale, double nominal)
 {
     return scale > 0 && scale <= 0x1p10 * nominal ? CK_OK : CK_ESCALE;
 }
@@ -59,7 +57,7 @@ static double scale_after(const struct ck_boot *boot, enum ck_boot_part part, do
 
 enum ck_err ck_boot_stc(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
 {
-    CK_TRY(check_scale(in->scale, boot->nominal));
+    CK_TRY(ck_boot_check_scale(in->scale, boot->nominal));
     CK_TRY(linear_chain(ev, out, in, boot, boot->stc, boot->shape.nstc));
     out->scale = in->scale;
     return CK_OK;
@@ -74,50 +72,7 @@ static size_t switch_words(const struct ck_eval *ev, uint32_t galois, uint32_t l
     return 2 * (level + 1 + g->np) * ev->ctx->n + ck_keyswitch_scratch(ev->ctx, g, level) + 64;
 }
 
-// out = in under another secret, at its level.
-static enum ck_err switch_key(struct ck_eval *ev, struct ck_ct *ct, uint32_t id)
-{
-    const struct ck_context *ctx = ev->ctx;
-    const struct ck_key *key = ck_evk_find(ev->evk, id, ct->level);
-    if (!key) return CK_EKEY;
-    const struct ck_gadget *g = &ev->evk->gadget[key->gadget];
-    const size_t poly = (ct->level + 1 + g->np) * ctx->n, mark = ev->scratch.used;
-    CK_TRY(ck_scratch_reserve(ev, 2 * poly + ck_keyswitch_scratch(ctx, g, ct->level) + 64));
-    uint64_t *acc = ck_scratch_take(&ev->scratch, 2 * poly);
-    const struct ck_switch what = {.a = ck_ct_poly(ct, 1), .raise = {ck_ct_poly(ct, 0), NULL}, .tail = CK_TAIL_P};
-    enum ck_err err = ck_switch(acc, ctx, g, key, &what, ct->level, &ev->scratch);
-    const struct ck_moddown_opt opt = {.coeff = true};
-    if (!err) ck_moddown(ct->data, (ct->max_level + 1) * ctx->n, ctx, g, acc, poly, 2, ct->level, &opt, &ev->scratch);
-    ev->scratch.used = mark;
-    return err;
-}
-
-// Centred coefficients modulo q_0 as residues of all primes up to `level`, in place: limb 0 is read before it is written.
-static enum ck_err raise(struct ck_eval *ev, struct ck_ct *ct, uint32_t level)
-{
-    const struct ck_context *ctx = ev->ctx;
-    const struct ck_kernels *k = ctx->k;
-    const size_t mark = ev->scratch.used;
-    CK_TRY(ck_scratch_reserve(ev, 2 * ctx->n + 64));
-    uint64_t *low = ck_scratch_take(&ev->scratch, 2 * ctx->n);
-    for (uint32_t i = 0; i < 2; i++) {
-        memcpy(low + i * ctx->n, ck_ct_poly(ct, i), ctx->n * sizeof *low);
-        k->intt(low + i * ctx->n, ctx->ntt[0]);
-    }
-    CK_PARALLEL(ctx->threads)
-    for (uint32_t t = 0; t < 2 * level; t++) {
-        const uint32_t i = t % 2, j = t / 2 + 1;
-        uint64_t *to = ck_ct_poly(ct, i) + j * ctx->n;
-        k->lift(to, low + i * ctx->n, ctx->n, &ctx->mod[j], &ctx->mod[0]);
-        k->ntt(to, ctx->ntt[j]);
-    }
-    ct->level = level;
-    ev->scratch.used = mark;
-    return CK_OK;
-}
-
-// ct += automorphism of ct.
-static enum ck_err add_galois(struct ck_eval *ev, struct ck_ct *ct, uint32_t galois)
+enum ck_err ck_boot_add_galois(struct ck_eval *ev, struct ck_ct *ct, uint32_t galois)
 {
     const size_t mark = ev->scratch.used, words = ck_ct_view_words(ev->ctx, ct->level, 1);
     CK_TRY(ck_scratch_reserve(ev, words + switch_words(ev, galois, ct->level) + 64));
@@ -128,26 +83,9 @@ static enum ck_err add_galois(struct ck_eval *ev, struct ck_ct *ct, uint32_t gal
     return err;
 }
 
-enum ck_err ck_boot_modraise(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
-{
-    const struct ck_context *ctx = ev->ctx;
-    const struct ck_boot_shape *s = &boot->shape;
-    if (in->level != 0) return CK_ELEVEL;
-    if (in->degree != 1) return CK_EDEGREE;
-    CK_TRY(check_scale(in->scale, boot->nominal));
-    if (!out->data || out->logn != ctx->logn || out->max_level < s->top) return CK_ESHAPE;
-    CK_TRY(ck_drop(ev, out, in, 0));
-    CK_TRY(switch_key(ev, out, CK_KEY_TO_SPARSE));
-    CK_TRY(raise(ev, out, s->top));
-    CK_TRY(switch_key(ev, out, CK_KEY_FROM_SPARSE));
-    for (uint32_t k = ctx->par.log_slots; k + 1 < ctx->logn; k++) CK_TRY(add_galois(ev, out, ck_boot_trace_galois(&ctx->par, k)));
-    out->scale = scale_after(boot, CK_BOOT_MODRAISE, in->scale);
-    return CK_OK;
-}
-
 enum ck_err ck_boot_cts_complex(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
 {
-    CK_TRY(check_scale(in->scale, scale_after(boot, CK_BOOT_MODRAISE, boot->nominal)));
+    CK_TRY(ck_boot_check_scale(in->scale, scale_after(boot, CK_BOOT_MODRAISE, boot->nominal)));
     CK_TRY(linear_chain(ev, out, in, boot, boot->cts, boot->shape.ncts));
     out->scale = scale_after(boot, CK_BOOT_CTS, in->scale);
     return CK_OK;
@@ -156,7 +94,7 @@ enum ck_err ck_boot_cts_complex(struct ck_eval *ev, struct ck_ct *out, const str
 enum ck_err ck_boot_cts(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
 {
     CK_TRY(ck_boot_cts_complex(ev, out, in, boot));
-    return add_galois(ev, out, ck_galois_conjugate(ev->ctx));
+    return ck_boot_add_galois(ev, out, ck_galois_conjugate(ev->ctx));
 }
 
 // ct = 2 ct^2 - 1, one level; the factor 2 is half the scale.
@@ -184,7 +122,7 @@ enum ck_err ck_boot_evalmod(struct ck_eval *ev, struct ck_ct *out, const struct 
     const uint32_t l = s->top - s->ncts, m = l - ck_poly_depth(s->degree);
     if (in->level != l) return CK_ELEVEL;
     const double most = scale_after(boot, CK_BOOT_CTS, scale_after(boot, CK_BOOT_MODRAISE, boot->nominal));
-    CK_TRY(check_scale(in->scale, most));
+    CK_TRY(ck_boot_check_scale(in->scale, most));
     double start = (double)q[m];
     for (uint32_t i = s->doublings; i-- > 0;) start = sqrt(2 * start * (double)q[m - i]);
     const double after = scale_after(boot, CK_BOOT_EVALMOD, in->scale);

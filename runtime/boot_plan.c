@@ -111,6 +111,22 @@ static enum ck_err make_maps(struct ck_boot *boot, struct boot_map *map, enum ck
     return err;
 }
 
+static size_t perm_bytes(const struct ck_context *ctx)
+{
+    return ((1u << ck_boot_fold(&ctx->par)) - 1) * ctx->n * sizeof(uint32_t);
+}
+
+static enum ck_err make_perms(struct ck_boot *boot)
+{
+    const struct ck_context *ctx = boot->ctx;
+    for (uint32_t i = 1; i < 1u << ck_boot_fold(&ctx->par); i++) {
+        boot->perm[i] = ck_mem_alloc(ctx->n * sizeof **boot->perm);
+        if (!boot->perm[i]) return CK_ENOMEM;
+        ck_galois_perm(ctx, boot->perm[i], ck_boot_fold_galois(&ctx->par, i));
+    }
+    return CK_OK;
+}
+
 enum ck_err ck_boot_new(struct ck_boot **out, const struct ck_context *ctx, const struct ck_boot_shape *shape)
 {
     if (ck_boot_check(&ctx->par, shape)) return CK_EPARAM;
@@ -120,16 +136,17 @@ enum ck_err ck_boot_new(struct ck_boot **out, const struct ck_context *ctx, cons
     boot->shape = *shape;
     boot->nominal = ck_boot_nominal(&ctx->par, shape);
     size_t at = 0;
-    boot->bytes = (size_t)ck_boot_plain_bytes(&ctx->par, shape);
-    boot->pt = ck_mem_alloc(boot->bytes);
+    boot->pt_bytes = (size_t)ck_boot_plain_bytes(&ctx->par, shape) - perm_bytes(ctx);
+    boot->pt = ck_mem_alloc(boot->pt_bytes);
     enum ck_err err = boot->pt ? ck_mod_fit(boot->coeff, shape->degree, shape->doublings, shape->range, shape->ratio) : CK_ENOMEM;
+    if (!err) err = make_perms(boot);
     if (!err) err = make_maps(boot, boot->stc, CK_BOOT_STC, &at);
     if (!err) err = make_maps(boot, boot->cts, CK_BOOT_CTS, &at);
     if (err) {
         ck_boot_free(boot);
         return err;
     }
-    boot->weights = (struct ck_weights){.data = (const uint8_t *)boot->pt, .size = boot->bytes};
+    boot->weights = (struct ck_weights){.data = (const uint8_t *)boot->pt, .size = boot->pt_bytes};
     *out = boot;
     return CK_OK;
 }
@@ -142,13 +159,15 @@ void ck_boot_free(struct ck_boot *boot)
         free(m->rot);
         free(m->term);
     }
-    if (boot->pt) ck_mem_free(boot->pt, boot->bytes);
+    for (uint32_t i = 1; i < 1u << CK_BOOT_MAX_FOLD; i++)
+        if (boot->perm[i]) ck_mem_free(boot->perm[i], boot->ctx->n * sizeof **boot->perm);
+    if (boot->pt) ck_mem_free(boot->pt, boot->pt_bytes);
     free(boot);
 }
 
 size_t ck_boot_bytes(const struct ck_boot *boot)
 {
-    return boot->bytes;
+    return boot->pt_bytes + perm_bytes(boot->ctx);
 }
 
 uint32_t ck_boot_level(const struct ck_boot *boot)

@@ -35,6 +35,7 @@ const char *ck_boot_check(const struct ck_params *par, const struct ck_boot_shap
     if (s->top < ck_boot_depth(s) + s->nstc) return "bootstrapping takes more levels than there are";
     if (s->degree < 1 || s->degree > CK_BOOT_MAX_DEGREE) return "the degree of EvalMod is outside 1..127";
     if (s->range < 2 || s->range > 64) return "the range of EvalMod is outside 2..64";
+    if (par->p[0] < par->q[0] / 16) return "the first special prime is much smaller than q_0";
     if (!(s->ratio > 0 && s->ratio <= 0.25)) return "the ratio of message and q_0 is outside (0, 1/4]";
     return NULL;
 }
@@ -156,6 +157,17 @@ uint32_t ck_boot_trace_galois(const struct ck_params *par, uint32_t k)
     return galois_power(par, 1u << k);
 }
 
+uint32_t ck_boot_fold(const struct ck_params *par)
+{
+    const uint32_t steps = par->logn - 1 - par->log_slots;
+    return steps < CK_BOOT_MAX_FOLD ? steps : CK_BOOT_MAX_FOLD;      // 2^3 inner products are cheaper than three key switches
+}
+
+uint32_t ck_boot_fold_galois(const struct ck_params *par, uint32_t i)
+{
+    return galois_power(par, i << (par->logn - 1 - ck_boot_fold(par)));
+}
+
 static bool same_gadget(const struct ck_params *par, uint32_t a, uint32_t b)
 {
     uint32_t alpha[2], np[2];
@@ -185,11 +197,12 @@ uint32_t ck_boot_key_list(struct ck_galois_spec *list, const struct ck_params *p
                 if (r) add(list, &count, par, galois_power(par, (uint32_t)r), f[i].level);
             }
     }
-    for (uint32_t k = par->log_slots; k + 1 < par->logn; k++) add(list, &count, par, ck_boot_trace_galois(par, k), s->top);
+    const uint32_t fold = ck_boot_fold(par);
+    for (uint32_t k = par->log_slots; k + fold + 1 < par->logn; k++) add(list, &count, par, ck_boot_trace_galois(par, k), s->top);
     add(list, &count, par, (2u << par->logn) - 1, s->top - s->ncts);        // conjugation
     add(list, &count, par, 0, s->top - s->ncts);                             // relinearisation
     add(list, &count, par, CK_KEY_TO_SPARSE, 0);
-    add(list, &count, par, CK_KEY_FROM_SPARSE, s->top);
+    for (uint32_t i = 0; i < 1u << fold; i++) add(list, &count, par, ck_key_from_sparse(ck_boot_fold_galois(par, i)), s->top);
     return count;
 }
 
@@ -201,7 +214,7 @@ double ck_boot_key_bytes(const struct ck_params *par, const struct ck_boot_shape
     for (uint32_t i = 0; i < count; i++) {
         uint32_t alpha, np, ell = list[i].level + 1, before = 0;
         ck_params_gadget(par, ell, &alpha, &np);
-        if (list[i].galois == CK_KEY_TO_SPARSE) alpha = np = 1;
+        if (list[i].galois >= CK_KEY_TO_SPARSE) alpha = ell, np = 1;
         sum += ldexp(8.0 * ((ell + alpha - 1) / alpha) * (ell + np), (int)par->logn);
         while (list[before].galois != list[i].galois) before++;
         if (list[i].galois % 2 && before == i) sum += ldexp(4, (int)par->logn);        // its permutation
@@ -217,7 +230,7 @@ double ck_boot_plain_bytes(const struct ck_params *par, const struct ck_boot_sha
         const uint32_t nf = ck_boot_factors(f, par, s, part);
         for (uint32_t i = 0; i < nf; i++) sum += ldexp(8.0 * f[i].nterm * f[i].rows, (int)f[i].log_period + 1);
     }
-    return sum;
+    return sum + ldexp((1u << ck_boot_fold(par)) - 1, (int)par->logn + 2);
 }
 
 /* ---- time and scratch ---- */
@@ -251,9 +264,12 @@ double ck_cost_boot_part(const struct ck_cost *c, const struct ck_params *par, c
         for (uint32_t i = 0; i < nf; i++) sum += map_cost(c, par, &f[i]);
         return part == CK_BOOT_STC ? sum : sum + ck_cost_keyswitch(c, par, l + 1);
     }
-    case CK_BOOT_MODRAISE:
-        return ldexp(par->logn / 16.0, (int)par->logn - 16) * (2 * s->top + 4) * (c->t_ntt + c->t_elt) +
-               (par->logn - par->log_slots) * ck_cost_keyswitch(c, par, s->top + 1);
+    case CK_BOOT_MODRAISE: {    // three transforms a limb, an inner product and a permutation for each image, the rest of the trace
+        const uint32_t fold = ck_boot_fold(par);
+        const double limb = 3 * c->t_ntt + 8 * c->t_elt + (1u << fold) * (c->t_expand + 2 * c->t_mul + 2 * c->t_elt);
+        return ldexp(par->logn / 16.0, (int)par->logn - 16) * (s->top + 2) * limb +
+               (par->logn - 1 - par->log_slots - fold) * ck_cost_keyswitch(c, par, s->top + 1);
+    }
     case CK_BOOT_EVALMOD:
         sum = poly_cost(c, par, l, s->degree);
         for (uint32_t i = 0; i < s->doublings; i++) sum += ck_cost_keyswitch(c, par, l + 1 - ck_poly_depth(s->degree) - i);

@@ -36,7 +36,7 @@ static uint32_t gadget_index(struct ck_evk *evk, uint32_t galois, uint32_t level
 {
     uint32_t alpha, np, i = 0;
     ck_params_gadget(&evk->ctx->par, level + 1, &alpha, &np);
-    if (galois == CK_KEY_TO_SPARSE) alpha = np = 1;      // the smallest modulus: q_0 p_0
+    if (galois >= CK_KEY_TO_SPARSE) alpha = level + 1, np = 1;      // to the sparse secret at the smallest modulus, q_0 p_0
     while (i < evk->ngadget && (evk->gadget[i].alpha != alpha || evk->gadget[i].np != np)) i++;
     if (i == evk->ngadget) evk->gadget[evk->ngadget++] = (struct ck_gadget){.alpha = alpha, .np = np};
     if (level > evk->gadget[i].max_level) evk->gadget[i].max_level = level;
@@ -88,6 +88,13 @@ static enum ck_err fill_evk(struct ck_evk *evk, struct ck_galois_spec *spec, siz
     return CK_OK;
 }
 
+bool ck_key_known(const struct ck_context *ctx, uint32_t id)
+{
+    if (id == 0 || id == CK_KEY_TO_SPARSE) return true;
+    const uint32_t g = id > CK_KEY_TO_SPARSE ? (id - CK_KEY_TO_SPARSE) / 2 : id;
+    return g % 2 == 1 && g < 2 * ctx->n && (g == id || ck_key_from_sparse(g) == id);
+}
+
 enum ck_err ck_evk_alloc(struct ck_evk **out, const struct ck_context *ctx, const struct ck_galois_spec *spec,
                          size_t count)
 {
@@ -95,8 +102,7 @@ enum ck_err ck_evk_alloc(struct ck_evk **out, const struct ck_context *ctx, cons
     for (size_t i = 0; i < count; i++) {
         if (spec[i].level >= ctx->par.nq) return CK_ELEVEL;
         if (spec[i].galois == CK_KEY_TO_SPARSE && spec[i].level) return CK_ESECURE;
-        if (spec[i].galois == CK_KEY_TO_SPARSE || spec[i].galois == CK_KEY_FROM_SPARSE) continue;
-        if (spec[i].galois >= 2 * ctx->n || (spec[i].galois && spec[i].galois % 2 == 0)) return CK_ERANGE;
+        if (!ck_key_known(ctx, spec[i].galois)) return CK_ERANGE;
     }
     struct ck_evk *evk = ck_mem_alloc(sizeof *evk);
     if (!evk) return CK_ENOMEM;
@@ -192,16 +198,24 @@ enum ck_err ck_key_fill(struct ck_evk *evk, struct ck_key *key, const uint64_t *
     return err;
 }
 
-// The pair of keys between sk and a sparse secret that nobody keeps.
-static enum ck_err generate_sparse(struct ck_evk *evk, const struct ck_secret *sk)
+// The keys between sk and a sparse secret that nobody keeps. work as below.
+static enum ck_err generate_sparse(struct ck_evk *evk, const struct ck_secret *sk, uint64_t *work)
 {
+    const struct ck_context *ctx = evk->ctx;
+    uint32_t *perm = (uint32_t *)(work + ctx->nprimes * ctx->n);
     struct ck_secret *sparse;
-    CK_TRY(ck_secret_new_sparse(&sparse, evk->ctx, CK_SPARSE_WEIGHT));
+    CK_TRY(ck_secret_new_sparse(&sparse, ctx, CK_SPARSE_WEIGHT));
     enum ck_err err = CK_OK;
     for (uint32_t i = 0; i < evk->nkey && !err; i++) {
         struct ck_key *key = &evk->key[i];
-        if (key->galois == CK_KEY_TO_SPARSE) err = ck_key_fill(evk, key, sk->ntt, sparse->ntt);
-        if (key->galois == CK_KEY_FROM_SPARSE) err = ck_key_fill(evk, key, sparse->ntt, sk->ntt);
+        if (key->galois < CK_KEY_TO_SPARSE) continue;
+        if (key->galois == CK_KEY_TO_SPARSE) {
+            err = ck_key_fill(evk, key, sk->ntt, sparse->ntt);
+            continue;
+        }
+        ck_galois_perm(ctx, perm, (key->galois - CK_KEY_TO_SPARSE) / 2);
+        for (uint32_t j = 0; j <= key->level; j++) ctx->k->permute(work + j * ctx->n, sparse->ntt + j * ctx->n, perm, ctx->n);
+        err = ck_key_fill(evk, key, work, sk->ntt);
     }
     ck_secret_free(sparse);
     return err;
@@ -210,11 +224,11 @@ static enum ck_err generate_sparse(struct ck_evk *evk, const struct ck_secret *s
 // work: nprimes limbs for s(X^(1/g)), or the first nq for s^2.
 static enum ck_err generate(struct ck_evk *evk, const struct ck_secret *sk, uint64_t *work)
 {
-    if (ck_evk_find(evk, CK_KEY_TO_SPARSE, 0) || ck_evk_find(evk, CK_KEY_FROM_SPARSE, 0)) CK_TRY(generate_sparse(evk, sk));
     const struct ck_context *ctx = evk->ctx;
+    if (evk->nkey && evk->key[evk->nkey - 1].galois >= CK_KEY_TO_SPARSE) CK_TRY(generate_sparse(evk, sk, work));
     for (uint32_t i = 0; i < evk->nkey; i++) {
         struct ck_key *key = &evk->key[i];
-        if (key->galois && key->galois % 2 == 0) continue;
+        if (key->galois >= CK_KEY_TO_SPARSE) continue;
         if (!key->galois) {
             CK_PARALLEL(ctx->threads)
             for (uint32_t j = 0; j <= key->level; j++)

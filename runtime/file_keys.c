@@ -92,12 +92,12 @@ static int by_galois(const void *a, const void *b)
     return x->level < y->level ? -1 : x->level > y->level;
 }
 
-/* The switching keys to and from the ephemeral sparse secret belong together: that secret exists only while both are made. */
+/* The switching keys to and from the ephemeral sparse secret belong together: that secret exists only while all are made. */
 static size_t batch_at(const struct ck_galois_spec *want, size_t i, size_t n)
 {
     size_t batch = 1;
     if (want[i].galois == CK_KEY_TO_SPARSE)
-        while (i + batch < n && want[i + batch].galois == CK_KEY_FROM_SPARSE) batch++;
+        while (i + batch < n) batch++;       // they are last
     return batch;
 }
 
@@ -151,8 +151,7 @@ static const char *key_peek(struct ck_galois_spec *spec, const struct ck_context
     if (s->tag != CK_TAG("EKEY") || s->len < KEY_HEAD) return bad;
     memcpy(head, s->data, sizeof head);
     if (head[0] != (uint32_t)s->a || head[1] != s->b) return bad;
-    int sparse = head[0] == CK_KEY_TO_SPARSE || head[0] == CK_KEY_FROM_SPARSE;
-    if (head[0] >= 2 * ctx->n || (head[0] && head[0] % 2 == 0 && !sparse)) return bad;
+    if (!ck_key_known(ctx, head[0])) return bad;
     if (head[0] == CK_KEY_TO_SPARSE && (head[1] != 0 || head[3] != 1))
         return "holds a key under the sparse secret at a modulus where it is not secure; it is refused";
     if (head[1] >= ctx->par.nq || head[3] > ctx->par.np || head[2] > head[1] + 1) return bad;

@@ -153,13 +153,20 @@ struct ck_evk {
     uint32_t **perm;                // own
 };
 /* Key ids that are no Galois elements: the switch to the ephemeral sparse secret of bootstrapping, at level 0 and one special prime only
- * (a key under the sparse secret at a larger modulus is insecure: CK_ESECURE), and the switch back. */
-enum { CK_KEY_TO_SPARSE = 2, CK_KEY_FROM_SPARSE = 4, CK_SPARSE_WEIGHT = 32 };
+ * (a key under the sparse secret at a larger modulus is insecure: CK_ESECURE), and the switches back from its image under X -> X^g, g odd, for
+ * polynomials with coefficients below q_0: one digit and one special prime at every level. They are even and follow all others in order. */
+enum { CK_KEY_TO_SPARSE = 1 << 20, CK_SPARSE_WEIGHT = 32 };
+static inline uint32_t ck_key_from_sparse(uint32_t g)
+{
+    return CK_KEY_TO_SPARSE + 2 * g;
+}
 
 /* A key wanted: Galois element (0: relinearisation, or an id above) and highest level. */
 struct ck_galois_spec {
     uint32_t galois, level;
 };
+/* Whether an id is one of those above. */
+bool ck_key_known(const struct ck_context *, uint32_t id);
 /* Keys with all memory and tables but no content (b zero): the file reader fills seed and b of every key. Equal
  * specs merge. CK_ENOMEM, CK_ELEVEL. */
 enum ck_err ck_evk_alloc(struct ck_evk **out, const struct ck_context *, const struct ck_galois_spec *, size_t count);

@@ -275,6 +275,8 @@ static void sparse_key_rule(const struct world *w)
         CHECK(log2((double)w->ctx->par.q[0]) + log2((double)w->ctx->par.p[0]) <= 121);
     }
     CHECK(found == 1);
+    CHECK(ck_key_known(w->ctx, ck_key_from_sparse(5)) && !ck_key_known(w->ctx, CK_KEY_TO_SPARSE + 4) && !ck_key_known(w->ctx, 6));
+    CHECK(!ck_key_known(w->ctx, ck_key_from_sparse(2 * (uint32_t)w->ctx->n + 1)));
 }
 
 static void full_size(const struct boot_set *b)
@@ -317,7 +319,7 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < sizeof boot_sets / sizeof *boot_sets; i++) full_size(&boot_sets[i]);
         return test_done();
     }
-    struct set sparse = make_set(11, 8, 3, 8, 8), full = make_set(10, 9, 3, 8, 8);
+    struct set sparse = make_set(11, 8, 3, 8, 8), full = make_set(10, 9, 3, 8, 8), few = make_set(10, 4, 3, 8, 8);
     struct world w;
     if (open_world(&w, &sparse, 1)) {
         messages(&w, 14, 17);
@@ -337,6 +339,12 @@ int main(int argc, char **argv)
         messages(&w, 14, 17);
         pair(&w, &full, 14, 17);
         data_agrees(&w, &full);
+    }
+    close_world(&w);
+    if (open_world(&w, &few, 1)) {      // the trace is longer than what ModRaise folds
+        messages(&w, 14, 17);
+        data_agrees(&w, &few);
+        no_spare_keys(&w);
     }
     close_world(&w);
     return test_done();

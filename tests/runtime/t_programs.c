@@ -320,7 +320,7 @@ static void sparse_keys(void)
     struct ck_file f;
     struct ck_evk *evk;
     struct ck_print keys;
-    const struct ck_galois_spec spec[] = {{CK_KEY_FROM_SPARSE, 2}, {5, 1}, {CK_KEY_TO_SPARSE, 0}, {0, 2}};
+    const struct ck_galois_spec spec[] = {{ck_key_from_sparse(1), 2}, {5, 1}, {CK_KEY_TO_SPARSE, 0}, {0, 2}};
     CHECK_OK(ck_context_new(&ctx, &model->params, 1));
     CHECK_OK(ck_secret_new(&sk, ctx));
     CHECK_OK(ck_keyset_new(&keys));
