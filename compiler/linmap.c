@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Diagonals of slot-space matrices. Rows that share a line of entries and lie where its columns were counted from have the same diagonals,
-// so each line is looked at once for each output vector.
+// Diagonals of slot-space matrices. Rows that share a line of entries and move with its columns have the same diagonals, so each line is looked at
+// once for each output vector; where slots are numbered through (one block), a column may meanwhile cross into another vector.
 #include "linmap.h"
 
 #include "diag.h"
@@ -18,29 +18,101 @@ static bool in_place(const struct ir_csr *m, int64_t r, uint32_t n)
     return m->line && (uint32_t)m->mask == n - 1 && (uint32_t)m->shift[r] == ((uint32_t)r & (n - 1));
 }
 
-/* Marks used[in * stride + diagonal] for the rows of output vector o. seen: per line, o + 1 once it was looked at. */
-static void mark(uint8_t *used, size_t stride, const struct ir_csr *m, uint32_t n, uint32_t o, uint32_t *seen)
+/* Rows by line, for the rows of one output vector: those of line l are row[start[l]] up to row[start[l + 1]], ascending. */
+struct by_line {
+    uint32_t *start;
+    int64_t *row;
+};
+
+static void sort_rows(struct by_line *out, const struct ir_csr *m, int64_t first, uint32_t n)
 {
-    uint32_t mask = n - 1;
+    memset(out->start, 0, sizeof *out->start * ((size_t)m->lines + 2));
+    for (uint32_t k = 0; k < n; k++) out->start[m->line[first + k] + 2]++;
+    for (int64_t l = 0; l < m->lines; l++) out->start[l + 2] += out->start[l + 1];
+    for (uint32_t k = 0; k < n; k++) out->row[out->start[m->line[first + k] + 1]++] = first + k;
+}
+
+/* Is one of the rows moved by `least` to `most`? */
+static bool moved_between(const struct ir_csr *m, const int64_t *row, uint32_t count, int64_t least, int64_t most)
+{
+    uint32_t lo = 0;
+    for (uint32_t hi = count; lo < hi;) {
+        uint32_t mid = (lo + hi) / 2;
+        if (m->shift[row[mid]] < least) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo < count && m->shift[row[lo]] <= most;
+}
+
+/* The rows of one line in one output vector, where slots are numbered through; false if they do not all move with their columns. */
+static bool mark_moved(uint8_t *used, size_t stride, const struct ir_csr *m, uint32_t n, int64_t line, const int64_t *row, uint32_t count)
+{
+    int64_t lo = m->shift[row[0]], hi = m->shift[row[count - 1]];
+    for (uint32_t k = 1; k < count; k++)
+        if (m->shift[row[k]] - row[k] != lo - row[0]) return false;
+    for (int64_t k = m->ptr[line]; k < m->ptr[line + 1]; k++) {
+        if (m->val[k] == 0) continue;
+        int64_t c = m->col[k], from = (c + lo) / n, to = (c + hi) / n;
+        uint8_t *u = used + ((uint32_t)(c + lo - row[0]) & (n - 1));
+        for (int64_t in = from; in <= to; in++)
+            if (in == from || in == to || moved_between(m, row, count, in * n - c, (in + 1) * n - 1 - c)) u[(size_t)in * stride] = 1;
+    }
+    return true;
+}
+
+/* What `mark` needs: by_line where slots are numbered through, else seen: per line, o + 1 once it was looked at. */
+struct marker {
+    struct by_line rows;
+    uint32_t *seen;
+};
+
+static struct marker marker_new(struct arena *a, const struct ir_csr *m, uint32_t n)
+{
+    struct marker k = {0};
+    if (m->line && m->mask == INT32_MAX) k.rows = (struct by_line){ARENA_ARRAY(a, uint32_t, m->lines + 2), ARENA_ARRAY(a, int64_t, n)};
+    else k.seen = ARENA_ARRAY(a, uint32_t, m->lines + 1);
+    return k;
+}
+
+static void mark_row(uint8_t *used, size_t stride, const struct ir_csr *m, uint32_t n, int64_t r)
+{
+    struct ir_row row = ir_csr_row(m, r);
+    for (int64_t k = row.lo; k < row.hi; k++) {
+        uint32_t c = (uint32_t)ir_csr_col(m, row, k);
+        if (m->val[k] != 0) used[c / n * stride + ((c - (uint32_t)r) & (n - 1))] = 1;
+    }
+}
+
+/* Marks used[in * stride + diagonal] for the rows of output vector o. */
+static void mark(uint8_t *used, size_t stride, const struct ir_csr *m, uint32_t n, uint32_t o, struct marker *marker)
+{
+    if (!marker->seen) {
+        struct by_line *b = &marker->rows;
+        sort_rows(b, m, (int64_t)o * n, n);
+        for (int64_t l = 0; l < m->lines; l++) {
+            const int64_t *row = b->row + b->start[l];
+            uint32_t count = b->start[l + 1] - b->start[l];
+            if (!count || mark_moved(used, stride, m, n, l, row, count)) continue;
+            for (uint32_t k = 0; k < count; k++) mark_row(used, stride, m, n, row[k]);
+        }
+        return;
+    }
+    uint32_t *seen = marker->seen;
     for (int64_t r = (int64_t)o * n; r < (int64_t)(o + 1) * n; r++) {
         if (in_place(m, r, n)) {
             if (seen[m->line[r]] == o + 1) continue;
             seen[m->line[r]] = o + 1;
         }
-        struct ir_row row = ir_csr_row(m, r);
-        for (int64_t k = row.lo; k < row.hi; k++) {
-            uint32_t c = (uint32_t)ir_csr_col(m, row, k);
-            if (m->val[k] != 0) used[c / n * stride + ((c - (uint32_t)r) & mask)] = 1;
-        }
+        mark_row(used, stride, m, n, r);
     }
 }
 
 void linmap_union(uint8_t *used, const struct ir_csr *m, uint32_t n)
 {
     struct arena *a = arena_new();
-    uint32_t *seen = ARENA_ARRAY(a, uint32_t, m->lines + 1);
+    struct marker marker = marker_new(a, m, n);
     memset(used, 0, n);
-    for (uint32_t o = 0; o < m->rows / n; o++) mark(used, 0, m, n, o, seen);
+    for (uint32_t o = 0; o < m->rows / n; o++) mark(used, 0, m, n, o, &marker);
     arena_free(a);
 }
 
@@ -49,8 +121,8 @@ void linmap_diagonals(struct arena *a, struct linmap_sets *out, const struct ir_
     struct arena *scratch = arena_new();
     uint32_t nout = (uint32_t)(m->rows / n), nin = (uint32_t)(m->cols / n), total = 0, at = 0;
     uint8_t *used = ARENA_ARRAY(scratch, uint8_t, (size_t)nout * nin * n);
-    uint32_t *seen = ARENA_ARRAY(scratch, uint32_t, m->lines + 1);
-    for (uint32_t o = 0; o < nout; o++) mark(used + (size_t)o * nin * n, n, m, n, o, seen);
+    struct marker marker = marker_new(scratch, m, n);
+    for (uint32_t o = 0; o < nout; o++) mark(used + (size_t)o * nin * n, n, m, n, o, &marker);
     for (size_t k = 0; k < (size_t)nout * nin * n; k++) total += used[k];
     uint32_t *ptr = ARENA_ARRAY(a, uint32_t, nout * nin + 1), *d = ARENA_ARRAY(a, uint32_t, total + 1);
     for (uint32_t b = 0; b < nout * nin; b++) {

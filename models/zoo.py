@@ -43,12 +43,18 @@ def bottleneck(cin, width, stride):
     return Residual(body, cin, 4 * width, stride)
 
 
-def resnet(block, expansion, depths, width, classes, stem):
+def stages(block, expansion, depths, width, stem):
+    """The layers before the last pooling, and their channels."""
     layers, c = stem, width
     for stage, depth in enumerate(depths):
         for k in range(depth):
             layers.append(block(c, width << stage, 2 if stage and k == 0 else 1))
             c = expansion * (width << stage)
+    return layers, c
+
+
+def resnet(block, expansion, depths, width, classes, stem):
+    layers, c = stages(block, expansion, depths, width, stem)
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c, classes))
 
 
@@ -60,8 +66,20 @@ def resnet_tiny():
     return resnet(basic, 1, [2, 2, 2, 2], 64, 200, conv(3, 64, 7) + [ACT()])
 
 
+def imagenet_stem():
+    return conv(3, 64, 7, 2) + [ACT(), nn.AvgPool2d(3, 2, 1)]
+
+
 def resnet_imagenet(block, expansion, depths):
-    return resnet(block, expansion, depths, 64, 1000, conv(3, 64, 7, 2) + [ACT(), nn.AvgPool2d(3, 2, 1)])
+    return resnet(block, expansion, depths, 64, 1000, imagenet_stem())
+
+
+def yolo_v1():
+    """ResNet-34 without its head, four convolutions, two dense layers: a 7x7 grid of two boxes and 20 classes."""
+    layers, c = stages(basic, 1, [3, 4, 6, 3], 64, imagenet_stem())
+    for stride in (1, 2, 1, 1):
+        layers += [nn.Conv2d(c, c, 3, stride, 1), ACT()]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(7 * 7 * c, 4096), ACT(), nn.Linear(4096, 7 * 7 * 30))
 
 
 def vgg16():
@@ -107,6 +125,7 @@ NETS = {
     "resnet18": (lambda: resnet_imagenet(basic, 1, [2, 2, 2, 2]), 224),
     "resnet34": (lambda: resnet_imagenet(basic, 1, [3, 4, 6, 3]), 224),
     "resnet50": (lambda: resnet_imagenet(bottleneck, 4, [3, 4, 6, 3]), 224),
+    "yolo": (yolo_v1, 448),
 }
 
 

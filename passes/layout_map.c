@@ -176,6 +176,7 @@ struct walk {
     const int32_t *like;        // which rows count as met: equal entries, or equal columns
     uint32_t modulus, copies;   // diagonals are compared modulo `modulus`
     bool skip;                  // moved rows can be told
+    bool whole;                 // rows count as met wherever their columns cross: all of them moved like the row itself
     struct edge {               // by row whose columns others have
         uint32_t n, *at;        // distances at which one of its columns crosses into another ciphertext, modulo n, ascending
         bool known;
@@ -251,7 +252,8 @@ static bool walk_met(struct walk *w, int64_t r, uint32_t k, uint32_t s, struct s
     int64_t by = alike == r ? 0 : w->in->slot[ir_csr_col(m, row, row.lo)] - (int64_t)w->in->slot[ir_csr_col(m, base, base.lo)];
     uint64_t key = 1 + ((s - (uint64_t)by) & (w->modulus - 1)), block = (uint64_t)w->to->slot[r] / w->to->l.n;
     key |= block << 17;
-    if (w->in->count > 1) key ^= crossings(w, alike, by) << 34;
+    if (w->whole) key = (uint64_t)(w->to->slot[r] - by) + (UINT64_C(1) << 40);
+    else if (w->in->count > 1) key ^= crossings(w, alike, by) << 34;
     *seen = &w->seen[w->like[r] * w->copies + k];
     if ((*seen)->key == key) return true;
     (*seen)->key = key;
@@ -382,6 +384,8 @@ static uint32_t *lifts(struct arena *a, const struct map_plan *p, uint32_t n)
     return v;
 }
 
+/* Over several ciphertexts without copies, slots are numbered through: a moved row is the same row wherever its columns cross into another
+ * ciphertext, so a convolution has as many lines as it has kinds of borders. */
 static struct ir_csr direct_matrix(struct arena *a, const uint32_t *lifted, const struct map_plan *p, const struct map_rows *rows,
                                    const struct place *in, const struct place *to)
 {
@@ -398,7 +402,9 @@ static struct ir_csr direct_matrix(struct arena *a, const uint32_t *lifted, cons
     struct walk w;
     struct sparse b;
     walk_begin(&w, a, rows, rows->like, in, to, p->modulus, copies, in->l.skew == 0);
-    sparse_begin_slots(&b, a, nrows, (int64_t)in->count * n, n);
+    w.whole = in->count > 1 && in->l.period == n && to->l.period == n;
+    if (w.whole) sparse_begin(&b, a, nrows, (int64_t)in->count * n);
+    else sparse_begin_slots(&b, a, nrows, (int64_t)in->count * n, n);
     for (int64_t at = 0; at < nrows; at++) {
         struct seen *seen = NULL;
         int64_t r = owner[at].row - 1;

@@ -114,6 +114,34 @@ static void shared_matrix(const struct linmap_steps *l, int one_in)
     arena_free(a);
 }
 
+/* Slots numbered through: lines that move with their rows across the input vectors, and one that lies anywhere. */
+static void moved_matrix(const struct linmap_steps *l, int one_in)
+{
+    struct arena *a = arena_new();
+    struct ir_csr m = empty(a);
+    double *dense = ARENA_ARRAY(a, double, NOUT * N * NIN * N);
+    enum { WIDTH = NIN * N - N + 1 };       // columns of a line, which moves by less than N
+    m.lines = 5;
+    m.mask = INT32_MAX;
+    m.line = ARENA_ARRAY(a, int32_t, NOUT * N);
+    m.shift = ARENA_ARRAY(a, int32_t, NOUT * N);
+    for (int r = 0; r < m.lines; r++) {
+        m.ptr[r + 1] = m.ptr[r];
+        for (int c = 0; c < WIDTH; c++) {
+            if (rand() % one_in) continue;
+            m.col[m.ptr[r + 1]] = c;
+            m.val[m.ptr[r + 1]++] = rand() % 100 - 50;
+        }
+    }
+    for (int r = 0; r < NOUT * N; r++) {
+        m.line[r] = rand() % (int)m.lines;
+        m.shift[r] = m.line[r] ? r % N : rand() % N;
+        for (int64_t k = m.ptr[m.line[r]]; k < m.ptr[m.line[r] + 1]; k++) dense[r * NIN * N + m.col[k] + m.shift[r]] = m.val[k];
+    }
+    check(a, &m, dense, l);
+    arena_free(a);
+}
+
 int main(void)
 {
     static const int64_t giant[] = {0, 8, 16, 24}, baby[] = {0, 1, 2, 3, 4, 5, 6, 7};
@@ -128,6 +156,7 @@ int main(void)
         for (int k = 0; k < 3; k++) {
             plain_matrix(&plan[k], one_in);
             shared_matrix(&plan[k], one_in);
+            moved_matrix(&plan[k], one_in);
         }
     return test_done();
 }
