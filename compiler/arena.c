@@ -84,6 +84,17 @@ void *arena_alloc(struct arena *a, size_t bytes)
     return p;
 }
 
+void arena_release(struct arena *a, const void *p)
+{
+    for (struct block **at = &a->first; *at; at = &(*at)->next) {
+        struct block *b = *at;
+        if ((const char *)b + HEADER != p || b->size == BLOCK) continue;
+        *at = b->next;
+        free(b);
+        return;
+    }
+}
+
 void *arena_copy(struct arena *a, const void *p, size_t bytes)
 {
     void *q = arena_alloc(a, bytes);

@@ -71,6 +71,13 @@ void ir_consts_in_text(struct ir_module *m, int64_t most)
     for (struct ir_const *c = m->consts; c; c = c->next) c->in_text = ir_const_numel(c) <= most;
 }
 
+// Takes a constant off the list. Its data goes at once if it is large.
+static void drop(struct ir_module *m, struct ir_const **at)
+{
+    arena_release(m->arena, (*at)->data);
+    *at = (*at)->next;
+}
+
 // Does any attribute of this list name the constant, or the matrix that it is a part of?
 static bool named(const struct ir_attr *a, const struct ir_const *c)
 {
@@ -94,7 +101,7 @@ void ir_const_gc(struct ir_module *m)
             m->last_const = *at;
             at = &(*at)->next;
         } else {
-            *at = (*at)->next;
+            drop(m, at);
         }
     }
 }
@@ -125,6 +132,28 @@ const char *ir_csr_add(struct ir_module *m, const char *name, const struct ir_cs
     if (a->line) add_part(m, base, "line", IR_I32, a->rows, a->line);
     if (a->line) add_part(m, base, "shift", IR_I32, a->rows, a->shift);
     return base;
+}
+
+static bool is_part(const char *const_name, const char *name)
+{
+    size_t n = strlen(name);
+    if (strncmp(const_name, name, n) || const_name[n] != '.') return false;
+    for (const char *const *s = (const char *const[]){"dim", "ptr", "col", "val", "line", "shift", NULL}; *s; s++)
+        if (!strcmp(const_name + n + 1, *s)) return true;
+    return false;
+}
+
+void ir_csr_drop(struct ir_module *m, const char *name)
+{
+    m->last_const = NULL;
+    for (struct ir_const **at = &m->consts; *at;) {
+        if (is_part((*at)->name, name)) {
+            drop(m, at);
+        } else {
+            m->last_const = *at;
+            at = &(*at)->next;
+        }
+    }
 }
 
 // The part "name.suffix", checked.

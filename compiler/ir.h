@@ -165,6 +165,7 @@ double ir_const_at(const struct ir_const *, int64_t i);
 void ir_const_gc(struct ir_module *);                                           // drop the unreferenced
 const char *ir_csr_add(struct ir_module *, const char *name, const struct ir_csr *);   // copies; returns the unique name
 struct ir_csr ir_csr_find(const struct ir_module *, const char *name);
+void ir_csr_drop(struct ir_module *, const char *name);                                // of a matrix that nobody will read
 
 /* Text. Constants live in FILE.npz beside the text, except those `in_text`. print(parse(t)) == t byte for byte. */
 #include <stdio.h>

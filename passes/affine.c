@@ -62,8 +62,17 @@ static void keep_node(struct state *s, struct ir_inst *to, const struct ir_inst 
     if (node && to != from) ir_set_string(s->m, &to->attrs, "node", node);
 }
 
+/* The map of an instruction that has gone, or that gets another. */
+static void drop_map(struct state *s, const struct ir_inst *i)
+{
+    struct affine *f = &s->map[i->id];
+    if (!f->shared) sparse_drop(s->a, &f->mat);
+    *f = (struct affine){0};
+}
+
 static void set_map(struct state *s, struct ir_inst *i, struct affine map)
 {
+    drop_map(s, i);
     s->map[i->id] = map;
     s->version[i->id] = ++s->versions;
     s->max_row[i->id] = s->max_col[i->id] = -1;
@@ -196,7 +205,7 @@ static int64_t max_row(struct state *s, const struct ir_inst *i)
 
 static int64_t max_col(struct state *s, const struct ir_inst *i)
 {
-    if (s->max_col[i->id] < 0) s->max_col[i->id] = sparse_max_col(s->a, &s->map[i->id].mat);
+    if (s->max_col[i->id] < 0) s->max_col[i->id] = sparse_max_col(&s->map[i->id].mat);
     return s->max_col[i->id];
 }
 
@@ -240,6 +249,8 @@ static bool merge_sum(struct state *s, struct ir_inst *i)
     i->nargs = 1;
     i->args[0] = u->args[0];
     become(s, i, f);
+    drop_map(s, u);
+    drop_map(s, v);
     ir_remove(s->m, u);
     ir_remove(s->m, v);
     return true;
@@ -260,6 +271,7 @@ static bool distribute(struct state *s, struct ir_inst *i)
     struct affine outer = s->map[i->id];
     for (int k = 0; k < 2; k++) {
         struct affine f = outer;
+        f.shared = true;
         if (k == 1) f.bias = NULL;
         part[k] = new_map(s, i, i->type, sum->args[k], f);
     }
@@ -290,7 +302,7 @@ static double gain(struct state *s, struct ir_inst *v)
     int64_t limit = 4 * (ir_csr_nnz(a) + ir_csr_nnz(b)) + 65536;
     double g = -1;
     int64_t row, col;
-    if (sparse_mul_nnz(s->a, b, a, limit, &row, &col) >= 0) g = parts - affine_price(row, col);
+    if (sparse_mul_nnz(b, a, limit, &row, &col) >= 0) g = parts - affine_price(row, col);
     if (g <= 0) s->refused[v->id] = pair;
     return g;
 }
@@ -300,7 +312,9 @@ static void compose_into(struct state *s, struct ir_inst *v)
     struct ir_inst *u = v->args[0];
     set_map(s, v, affine_compose(s->a, &s->map[v->id], &s->map[u->id]));
     v->args[0] = u->args[0];
-    if (ir_count_uses(s->m, u) == 0) ir_remove(s->m, u);
+    if (ir_count_uses(s->m, u) > 0) return;
+    drop_map(s, u);
+    ir_remove(s->m, u);
 }
 
 static bool compose_best(struct state *s)
@@ -379,16 +393,17 @@ static void commit(struct state *s, struct ir_inst *i)
     for (char *c = name; *c; c++)
         if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '.')) *c = '_';
     if (!*name || (name[0] >= '0' && name[0] <= '9')) name = arena_printf(s->a, "n%s", name);
+    int64_t n = f->mat.rows;
     ir_set_symbol(s->m, &i->attrs, "mat", ir_csr_add(s->m, name, &f->mat));
     if (f->nstrides) ir_set_ints(s->m, &i->attrs, "strides", f->stride, f->nstrides);
     bool any = false;
-    for (int64_t k = 0; f->bias && k < f->mat.rows; k++) any |= f->bias[k] != 0;
+    for (int64_t k = 0; f->bias && k < n; k++) any |= f->bias[k] != 0;
     if (any) {
-        int64_t n = f->mat.rows;
         struct ir_const *b = ir_const_add(s->m, arena_printf(s->a, "%s.bias", name), IR_F64, 1, &n);
         memcpy(b->data, f->bias, sizeof(double) * (size_t)n);
         ir_set_symbol(s->m, &i->attrs, "bias", b->name);
     }
+    drop_map(s, i);
 }
 
 enum pass_res pass_affine(struct pass_ctx *ctx, struct ir_module *m)

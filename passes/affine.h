@@ -8,6 +8,7 @@
 struct affine {
     struct ir_csr mat;
     double *bias;               // one per row, or NULL: none
+    bool shared;                // the matrix is another map's too
     uint32_t nstrides;          // spatial strides of the rows over the columns (convolution, pooling), 0: unknown
     int64_t stride[IR_MAX_RANK];
 };

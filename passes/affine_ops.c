@@ -148,6 +148,7 @@ static void conv(struct arena *a, const struct ir_module *m, const struct ir_ins
                     sparse_same_row(&b, ((co * w.out[0] + f[0]) * w.out[1] + f[1]) * w.out[2] + f[2], move);
                 }
     out->mat = sparse_finish(&b);
+    arena_release(a, weight);
     keep_strides(out, i);
 }
 
@@ -213,7 +214,7 @@ static void avgpool(struct arena *a, const struct ir_inst *i, struct affine *out
 static void gemm(struct arena *a, const struct ir_module *m, const struct ir_inst *i, struct affine *out)
 {
     const struct ir_const *wc = util_const(m, i, "weight"), *bc = optional_const(m, i, "bias");
-    double *weight = doubles(a, wc), *bias = bc ? doubles(a, bc) : NULL;
+    double *bias = bc ? doubles(a, bc) : NULL;
     int64_t no = wc->dim[0], ni = wc->dim[1], batch = ir_type_numel(&i->args[0]->type) / ni;
     struct sparse b;
     sparse_begin(&b, a, batch * no, batch * ni);
@@ -221,7 +222,7 @@ static void gemm(struct arena *a, const struct ir_module *m, const struct ir_ins
     for (int64_t s = 0; s < batch; s++)
         for (int64_t o = 0; o < no; o++) {
             if (bias) out->bias[b.row] = bias[o];
-            for (int64_t k = 0; k < ni; k++) sparse_put(&b, s * ni + k, weight[o * ni + k]);
+            for (int64_t k = 0; k < ni; k++) sparse_put(&b, s * ni + k, ir_const_at(wc, o * ni + k));
             sparse_end_row(&b);
         }
     out->mat = sparse_finish(&b);

@@ -237,6 +237,8 @@ static struct ir_inst *emit_linear(struct state *s, struct ir_inst *i, struct ir
     }
     ir_set_string(s->m, &y->attrs, "layout", layout_text(s, to, &i->type));
     arena_free(tmp);
+    ir_csr_drop(s->m, ir_get_string(i->attrs, "mat", ""));
+    ir_unset(&i->attrs, "mat");
     return y;
 }
 

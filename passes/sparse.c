@@ -216,6 +216,8 @@ struct ir_csr sparse_finish(struct sparse *b)
                        .line = b->line, .shift = b->shift, .mask = b->block};
     if (2 * b->fill > ir_csr_nnz(&m)) {
         m = expand(b, &m);
+        arena_release(b->arena, b->line);
+        arena_release(b->arena, b->shift);
     } else {
         m.ptr = arena_copy(b->arena, b->ptr, sizeof *b->ptr * ((size_t)b->lines + 1));
         m.col = arena_copy(b->arena, b->col, sizeof *b->col * (size_t)b->fill);
@@ -227,6 +229,13 @@ struct ir_csr sparse_finish(struct sparse *b)
     free(b->val);
     free(b->table);
     return m;
+}
+
+void sparse_drop(struct arena *a, const struct ir_csr *m)
+{
+    const void *part[] = {m->ptr, m->col, m->val, m->line, m->shift};
+    for (size_t k = 0; k < sizeof part / sizeof *part; k++)
+        if (part[k]) arena_release(a, part[k]);
 }
 
 struct ir_csr sparse_identity(struct arena *a, int64_t n)
@@ -265,10 +274,11 @@ static struct ir_csr mul_single(struct arena *arena, const struct ir_csr *a, con
         int32_t shift, back, ahead;
     } *last = NULL;
     int32_t *back = NULL, *ahead = NULL;
+    struct arena *scratch = arena_new();
     if (a->line && a->mask == INT32_MAX && b->line && b->mask == INT32_MAX) {
-        last = ARENA_ARRAY(arena, struct last, a->lines + 1);
-        back = ARENA_ARRAY(arena, int32_t, b->rows + 1);
-        ahead = ARENA_ARRAY(arena, int32_t, b->rows + 1);
+        last = ARENA_ARRAY(scratch, struct last, a->lines + 1);
+        back = ARENA_ARRAY(scratch, int32_t, b->rows + 1);
+        ahead = ARENA_ARRAY(scratch, int32_t, b->rows + 1);
         repeats(back, ahead, b);
     }
     sparse_begin(&out, arena, a->rows, b->cols);
@@ -291,6 +301,7 @@ static struct ir_csr mul_single(struct arena *arena, const struct ir_csr *a, con
         }
         sparse_end_row(&out);
     }
+    arena_free(scratch);
     return sparse_finish(&out);
 }
 
@@ -327,9 +338,10 @@ struct ir_csr sparse_mul(struct arena *arena, const struct ir_csr *a, const stru
     if (sparse_max_row(b) <= 1) return mul_single(arena, a, b);
     struct sparse out;
     sparse_begin(&out, arena, a->rows, b->cols);
-    double *acc = ARENA_ARRAY(arena, double, b->cols);
-    uint8_t *seen = ARENA_ARRAY(arena, uint8_t, b->cols);
-    int32_t *touched = ARENA_ARRAY(arena, int32_t, b->cols);
+    struct arena *scratch = arena_new();
+    double *acc = ARENA_ARRAY(scratch, double, b->cols);
+    uint8_t *seen = ARENA_ARRAY(scratch, uint8_t, b->cols);
+    int32_t *touched = ARENA_ARRAY(scratch, int32_t, b->cols);
     for (int64_t r = 0; r < a->rows; r++) {
         int64_t n = 0;
         struct ir_row row = ir_csr_row(a, r);
@@ -361,6 +373,7 @@ struct ir_csr sparse_mul(struct arena *arena, const struct ir_csr *a, const stru
         }
         sparse_end_row(&out);
     }
+    arena_free(scratch);
     return sparse_finish(&out);
 }
 
@@ -378,11 +391,12 @@ struct ir_csr sparse_add(struct arena *arena, const struct ir_csr *a, const stru
     return sparse_finish(&out);
 }
 
-int64_t sparse_mul_nnz(struct arena *arena, const struct ir_csr *a, const struct ir_csr *b, int64_t limit, int64_t *max_row,
+int64_t sparse_mul_nnz(const struct ir_csr *a, const struct ir_csr *b, int64_t limit, int64_t *max_row,
                        int64_t *max_col)
 {
-    int64_t *stamp = ARENA_ARRAY(arena, int64_t, b->cols), nnz = 0;     // row + 1 that last touched the column
-    int64_t *count = ARENA_ARRAY(arena, int64_t, b->cols);
+    struct arena *scratch = arena_new();
+    int64_t *stamp = ARENA_ARRAY(scratch, int64_t, b->cols), nnz = 0;     // row + 1 that last touched the column
+    int64_t *count = ARENA_ARRAY(scratch, int64_t, b->cols);
     *max_row = *max_col = 0;
     for (int64_t r = 0; r < a->rows; r++) {
         int64_t before = nnz;
@@ -398,9 +412,10 @@ int64_t sparse_mul_nnz(struct arena *arena, const struct ir_csr *a, const struct
             }
         }
         if (nnz - before > *max_row) *max_row = nnz - before;
-        if (nnz > limit) return -1;
+        if (nnz > limit) break;
     }
-    return nnz;
+    arena_free(scratch);
+    return nnz > limit ? -1 : nnz;
 }
 
 void sparse_apply(double *y, const struct ir_csr *m, const double *x)
@@ -413,9 +428,9 @@ void sparse_apply(double *y, const struct ir_csr *m, const double *x)
     }
 }
 
-bool sparse_is_monomial(struct arena *arena, const struct ir_csr *m)
+bool sparse_is_monomial(const struct ir_csr *m)
 {
-    return sparse_max_row(m) <= 1 && sparse_max_col(arena, m) <= 1;
+    return sparse_max_row(m) <= 1 && sparse_max_col(m) <= 1;
 }
 
 bool sparse_is_scalar(const struct ir_csr *m, double *factor)
@@ -437,9 +452,10 @@ int64_t sparse_max_row(const struct ir_csr *m)
     return best;
 }
 
-int64_t sparse_max_col(struct arena *arena, const struct ir_csr *m)
+int64_t sparse_max_col(const struct ir_csr *m)
 {
-    int64_t *count = ARENA_ARRAY(arena, int64_t, m->cols), best = 0;
+    struct arena *scratch = arena_new();
+    int64_t *count = ARENA_ARRAY(scratch, int64_t, m->cols), best = 0;
     for (int64_t r = 0; r < m->rows; r++) {
         struct ir_row row = ir_csr_row(m, r);
         for (int64_t i = row.lo; i < row.hi; i++) {
@@ -447,6 +463,7 @@ int64_t sparse_max_col(struct arena *arena, const struct ir_csr *m)
             if (++count[c] > best) best = count[c];
         }
     }
+    arena_free(scratch);
     return best;
 }
 

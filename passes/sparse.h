@@ -30,25 +30,27 @@ void sparse_end_row(struct sparse *);
 void sparse_same_row(struct sparse *, int64_t earlier, int64_t shift);
 struct ir_csr sparse_finish(struct sparse *);           // every row must have been ended
 
+void sparse_drop(struct arena *, const struct ir_csr *);        // gives its memory back, if the arena's
+
 struct ir_csr sparse_identity(struct arena *, int64_t n);
 struct ir_csr sparse_mul(struct arena *, const struct ir_csr *a, const struct ir_csr *b);      // a b
 struct ir_csr sparse_add(struct arena *, const struct ir_csr *a, const struct ir_csr *b, double factor);   // a + factor b
 
 /* Entries of a b without computing it, or -1 once they exceed `limit`; with them the most in one row and in one column. */
-int64_t sparse_mul_nnz(struct arena *, const struct ir_csr *a, const struct ir_csr *b, int64_t limit, int64_t *max_row,
+int64_t sparse_mul_nnz(const struct ir_csr *a, const struct ir_csr *b, int64_t limit, int64_t *max_row,
                        int64_t *max_col);
 
 /* y = A x. */
 void sparse_apply(double *y, const struct ir_csr *, const double *x);
 
 /* At most one entry a row and one a column: a permutation, selection, embedding or diagonal scaling. */
-bool sparse_is_monomial(struct arena *, const struct ir_csr *);
+bool sparse_is_monomial(const struct ir_csr *);
 /* The identity times *factor (square only). */
 bool sparse_is_scalar(const struct ir_csr *, double *factor);
 
 /* Most entries in one row, in one column. */
 int64_t sparse_max_row(const struct ir_csr *);
-int64_t sparse_max_col(struct arena *, const struct ir_csr *);
+int64_t sparse_max_col(const struct ir_csr *);
 
 /* Hash of the pattern (dimensions, rows, columns; not the values). */
 uint64_t sparse_pattern_hash(const struct ir_csr *);

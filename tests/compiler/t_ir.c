@@ -201,6 +201,32 @@ static void editing(void)
     ir_module_free(m);
 }
 
+/* Matrices go one by one, with their own parts only; large memory goes back at once. */
+static void dropping(void)
+{
+    enum { N = 40000 };
+    struct ir_module *m = ir_module_new("d", IR_TENSOR);
+    struct arena *a = arena_new();
+    struct ir_csr mat = {.rows = N, .cols = N, .ptr = ARENA_ARRAY(a, int64_t, N + 1), .col = ARENA_ARRAY(a, int32_t, N),
+                         .val = ARENA_ARRAY(a, double, N)};
+    for (int k = 0; k < N; k++) mat.ptr[k + 1] = k + 1, mat.col[k] = k, mat.val[k] = k;
+    const char *first = ir_csr_add(m, "w", &mat);
+    int64_t n = N;
+    CHECK(!strcmp(ir_const_add(m, "w.bias", IR_F64, 1, &n)->name, "w.bias"));
+    const char *second = ir_csr_add(m, "w", &mat);
+    arena_release(a, mat.col);
+    arena_release(a, mat.col);          // unknown by now: nothing happens
+    arena_release(a, mat.val + 1);
+    CHECK(mat.ptr[N] == N && mat.val[N - 1] == N - 1);
+    ir_csr_drop(m, first);
+    CHECK(!ir_const_find(m, "w.val") && !ir_const_find(m, "w.dim") && ir_const_find(m, "w.bias"));
+    struct ir_csr left = ir_csr_find(m, second);
+    CHECK(left.rows == N && left.val[N - 1] == N - 1 && left.col[N - 1] == N - 1);
+    CHECK(ir_const_add(m, "after", IR_F64, 1, &n) == m->last_const && ir_const_find(m, "after"));
+    arena_free(a);
+    ir_module_free(m);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) return 1;
@@ -209,5 +235,6 @@ int main(int argc, char **argv)
     disk_and_interpreter();
     verified();
     editing();
+    dropping();
     return test_done();
 }
