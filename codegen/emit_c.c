@@ -357,7 +357,7 @@ static void steps(FILE *f, const struct program *p)
 static void boot_shape(FILE *f, const struct ck_boot_shape *s)
 {
     if (!s->nstc) return;
-    fprintf(f, "static const struct ck_boot_shape boot_shape = {\n    .nstc = %u, .ncts = %u, .stc_radix = {", s->nstc, s->ncts);
+    fprintf(f, "static const struct ck_boot_shape boot_shape = {\n    .nstc = %u, .stc_levels = %u, .ncts = %u, .stc_radix = {", s->nstc, s->stc_levels, s->ncts);
     for (uint32_t k = 0; k < s->nstc; k++) fprintf(f, "%s%u", k ? ", " : "", s->stc_radix[k]);
     fprintf(f, "}, .cts_radix = {");
     for (uint32_t k = 0; k < s->ncts; k++) fprintf(f, "%s%u", k ? ", " : "", s->cts_radix[k]);

@@ -51,9 +51,9 @@ bool boot_set_make(struct boot_set *out, const struct options *opt, uint32_t log
 {
     struct boot_set s = {.scale = exp2(free_bits)};
     uint32_t logn = opt->logn ? (uint32_t)opt->logn : CK_LOGN_MAX;
-    if (log_slots < 1 || log_slots >= logn) return false;
+    if (log_slots < 2 || log_slots >= logn) return false;
     ck_boot_default(&s.shape, log_slots, left);
-    if (left < s.shape.nstc + 1 || s.shape.top >= CK_MAX_Q) return false;
+    if (left < s.shape.stc_levels + 1 || s.shape.top >= CK_MAX_Q) return false;
     double bits[CK_MAX_Q], sum = 0, limit = opt->security < 0 ? 1e9 : ck_security_max_logqp(logn), best = INFINITY;
     for (uint32_t k = 0; k <= s.shape.top; k++) bits[k] = k == 0 ? base_bits : k <= left ? free_bits : eval_bits;
     struct ck_params par = {.logn = logn, .log_slots = log_slots, .nq = s.shape.top + 1, .np = 1,

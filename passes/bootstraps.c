@@ -73,7 +73,7 @@ static void price(struct search *s, const struct ck_params *par, const struct ck
         for (int l = 0; l + x->used <= top; l++) cost[l] = plan_cost_at(constants, par, s->m, i, s->terms[v], l + x->used, l);
         x->cost = cost;
         x->boot_cost = own * i->type.count + shared * plan_pairs(i->type.count);
-        x->boot_need = (boot ? (int)boot->nstc : 0) + (class_of(&s->classes, i)->source != NULL);
+        x->boot_need = (boot ? (int)boot->stc_levels : 0) + (class_of(&s->classes, i)->source != NULL);
     }
 }
 

@@ -28,7 +28,7 @@ struct state {
 /* Level of its operands. */
 static int want_of(const struct state *s, const struct ir_inst *i)
 {
-    return i->op == IR_VEC_bootstrap ? (int)s->boot.nstc : s->need[i->id] + plan_levels(s->m, i);
+    return i->op == IR_VEC_bootstrap ? (int)s->boot.stc_levels : s->need[i->id] + plan_levels(s->m, i);
 }
 
 static int left_by(const struct ck_boot_shape *boot) { return (int)boot->top - (int)ck_boot_depth(boot); }

@@ -136,7 +136,7 @@ bool plan_boot(struct ck_boot_shape *out, const struct ir_module *m)
     uint32_t log_slots = 0;
     if (left <= 0 || left >= CK_MAX_Q || !m->first) return false;
     while (log_slots < CK_LOGN_MAX && 1u << log_slots < m->first->type.n) log_slots++;
-    if (log_slots < 1 || log_slots >= CK_LOGN_MAX) return false;
+    if (log_slots < 2 || log_slots >= CK_LOGN_MAX) return false;
     ck_boot_default(out, log_slots, (uint32_t)left);
     return true;
 }

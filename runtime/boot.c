@@ -1,14 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bootstrapping: StC, CtS and EvalMod on ciphertexts, and the four parts in a row.
+// Bootstrapping: the four parts on ciphertexts.
 //
-// StC turns slots m into the coefficients of a plaintext, c = q_0 ratio m. ModRaise (boot_raise.c) reads them as integers under a sparse secret:
-// modulo a larger Q the plaintext is c + q_0 I, |I| < K because that secret has few nonzero coefficients. Its trace onto the subring of n
-// slots multiplies by N/2n, which the scale absorbs. CtS brings (c + q_0 I) / (q_0 K) into real slots, and the sine removes I.
+// StC turns slots m into the coefficients of a plaintext, c = q_0 ratio m. At level 0 the ciphertext is switched to the ephemeral sparse
+// secret and its coefficients are read as integers: modulo a larger Q the plaintext is c + q_0 I, |I| < K because that secret has few
+// nonzero coefficients. The first factor of CtS reads it there: its coefficients are below q_0, so that every rotation is a switch back to the
+// main secret with one digit and one special prime. The trace onto the subring of n slots follows it; its N/2n is a change of scale. CtS
+// brings (c + q_0 I) / (q_0 K) into real slots, and the sine removes I.
 #include "boot_impl.h"
 #include "thread.h"
 
 #include <math.h>
 #include <string.h>
+
+// Scratch of a switch with its accumulators, 0 if there is no such key.
+static size_t switch_words(const struct ck_eval *ev, uint32_t galois, uint32_t level)
+{
+    const struct ck_key *key = ck_evk_find(ev->evk, galois, level);
+    if (!key) return 0;
+    const struct ck_gadget *g = &ev->evk->gadget[key->gadget];
+    return 2 * (level + 1 + g->np) * ev->ctx->n + ck_keyswitch_scratch(ev->ctx, g, level) + 64;
+}
+
+// ct += automorphism of ct.
+static enum ck_err add_galois(struct ck_eval *ev, struct ck_ct *ct, uint32_t galois)
+{
+    const size_t mark = ev->scratch.used, words = ck_ct_view_words(ev->ctx, ct->level, 1);
+    CK_TRY(ck_scratch_reserve(ev, words + switch_words(ev, galois, ct->level) + 64));
+    struct ck_ct turned = ck_ct_view(ev->ctx, ck_scratch_take(&ev->scratch, words), ct->level, 1);
+    enum ck_err err = ck_galois_apply(ev, &turned, ct, galois);
+    if (!err) err = ck_add(ev, ct, ct, &turned);
+    ev->scratch.used = mark;
+    return err;
+}
+
+// N/2n times the part of ct in the subring of the slots.
+static enum ck_err trace(struct ck_eval *ev, struct ck_ct *ct)
+{
+    const struct ck_params *par = &ev->ctx->par;
+    for (uint32_t k = par->log_slots; k + 1 < par->logn; k++) CK_TRY(add_galois(ev, ct, ck_boot_trace_galois(par, k)));
+    return CK_OK;
+}
 
 static enum ck_err run_maps(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, struct ck_ct *half, const struct ck_boot *boot,
                             const struct boot_map *map, uint32_t count)
@@ -19,6 +50,7 @@ static enum ck_err run_maps(struct ck_eval *ev, struct ck_ct *out, const struct 
     for (uint32_t f = 0; f < count && !err; f++) {
         struct ck_ct *to = (count - f) % 2 ? out : half;       // the last factor lands in out
         err = ck_linear(ev, to, in, &map[f].lin);
+        if (!err && map[f].lin.raised) err = trace(ev, to);
         in = to;
     }
     ev->weights = saved;
@@ -45,7 +77,8 @@ static enum ck_err linear_chain(struct ck_eval *ev, struct ck_ct *out, const str
     return err;
 }
 
-enum ck_err ck_boot_check_scale(double scale, double nominal)
+// `nominal` is the scale of values up to 1; values up to 2^-10 at least are meant.
+static enum ck_err check_scale(double scale, double nominal)
 {
     return scale > 0 && scale <= 0x1p10 * nominal ? CK_OK : CK_ESCALE;
 }
@@ -57,35 +90,72 @@ static double scale_after(const struct ck_boot *boot, enum ck_boot_part part, do
 
 enum ck_err ck_boot_stc(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
 {
-    CK_TRY(ck_boot_check_scale(in->scale, boot->nominal));
+    CK_TRY(check_scale(in->scale, boot->nominal));
     CK_TRY(linear_chain(ev, out, in, boot, boot->stc, boot->shape.nstc));
     out->scale = in->scale;
     return CK_OK;
 }
 
-// Scratch of a switch with its accumulators, 0 if there is no such key.
-static size_t switch_words(const struct ck_eval *ev, uint32_t galois, uint32_t level)
+// ct under the sparse secret, at level 0.
+static enum ck_err switch_to_sparse(struct ck_eval *ev, struct ck_ct *ct)
 {
-    const struct ck_key *key = ck_evk_find(ev->evk, galois, level);
-    if (!key) return 0;
+    const struct ck_context *ctx = ev->ctx;
+    const struct ck_key *key = ck_evk_find(ev->evk, CK_KEY_SPARSE, ct->level);
+    if (!key) return CK_EKEY;
     const struct ck_gadget *g = &ev->evk->gadget[key->gadget];
-    return 2 * (level + 1 + g->np) * ev->ctx->n + ck_keyswitch_scratch(ev->ctx, g, level) + 64;
-}
-
-enum ck_err ck_boot_add_galois(struct ck_eval *ev, struct ck_ct *ct, uint32_t galois)
-{
-    const size_t mark = ev->scratch.used, words = ck_ct_view_words(ev->ctx, ct->level, 1);
-    CK_TRY(ck_scratch_reserve(ev, words + switch_words(ev, galois, ct->level) + 64));
-    struct ck_ct turned = ck_ct_view(ev->ctx, ck_scratch_take(&ev->scratch, words), ct->level, 1);
-    enum ck_err err = ck_galois_apply(ev, &turned, ct, galois);
-    if (!err) err = ck_add(ev, ct, ct, &turned);
+    const size_t poly = (ct->level + 1 + g->np) * ctx->n, mark = ev->scratch.used;
+    CK_TRY(ck_scratch_reserve(ev, 2 * poly + ck_keyswitch_scratch(ctx, g, ct->level) + 64));
+    uint64_t *acc = ck_scratch_take(&ev->scratch, 2 * poly);
+    const struct ck_switch what = {.a = ck_ct_poly(ct, 1), .raise = {ck_ct_poly(ct, 0), NULL}, .tail = CK_TAIL_P};
+    enum ck_err err = ck_switch(acc, ctx, g, key, &what, ct->level, &ev->scratch);
+    const struct ck_moddown_opt opt = {.coeff = true};
+    if (!err) ck_moddown(ct->data, (ct->max_level + 1) * ctx->n, ctx, g, acc, poly, 2, ct->level, &opt, &ev->scratch);
     ev->scratch.used = mark;
     return err;
 }
 
+// Centred coefficients modulo q_0 as residues of all primes up to `level`, in place: limb 0 is read before it is written.
+static enum ck_err raise(struct ck_eval *ev, struct ck_ct *ct, uint32_t level)
+{
+    const struct ck_context *ctx = ev->ctx;
+    const struct ck_kernels *k = ctx->k;
+    const size_t mark = ev->scratch.used;
+    CK_TRY(ck_scratch_reserve(ev, 2 * ctx->n + 64));
+    uint64_t *low = ck_scratch_take(&ev->scratch, 2 * ctx->n);
+    for (uint32_t i = 0; i < 2; i++) {
+        memcpy(low + i * ctx->n, ck_ct_poly(ct, i), ctx->n * sizeof *low);
+        k->intt(low + i * ctx->n, ctx->ntt[0]);
+    }
+    CK_PARALLEL(ctx->threads)
+    for (uint32_t t = 0; t < 2 * level; t++) {
+        const uint32_t i = t % 2, j = t / 2 + 1;
+        uint64_t *to = ck_ct_poly(ct, i) + j * ctx->n;
+        k->lift(to, low + i * ctx->n, ctx->n, &ctx->mod[j], &ctx->mod[0]);
+        k->ntt(to, ctx->ntt[j]);
+    }
+    ct->level = level;
+    ev->scratch.used = mark;
+    return CK_OK;
+}
+
+enum ck_err ck_boot_modraise(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
+{
+    const struct ck_context *ctx = ev->ctx;
+    const struct ck_boot_shape *s = &boot->shape;
+    if (in->level != 0) return CK_ELEVEL;
+    if (in->degree != 1) return CK_EDEGREE;
+    CK_TRY(check_scale(in->scale, boot->nominal));
+    if (!out->data || out->logn != ctx->logn || out->max_level < s->top) return CK_ESHAPE;
+    CK_TRY(ck_drop(ev, out, in, 0));
+    CK_TRY(switch_to_sparse(ev, out));
+    CK_TRY(raise(ev, out, s->top));
+    out->scale = scale_after(boot, CK_BOOT_MODRAISE, in->scale);
+    return CK_OK;
+}
+
 enum ck_err ck_boot_cts_complex(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
 {
-    CK_TRY(ck_boot_check_scale(in->scale, scale_after(boot, CK_BOOT_MODRAISE, boot->nominal)));
+    CK_TRY(check_scale(in->scale, scale_after(boot, CK_BOOT_MODRAISE, boot->nominal)));
     CK_TRY(linear_chain(ev, out, in, boot, boot->cts, boot->shape.ncts));
     out->scale = scale_after(boot, CK_BOOT_CTS, in->scale);
     return CK_OK;
@@ -94,7 +164,7 @@ enum ck_err ck_boot_cts_complex(struct ck_eval *ev, struct ck_ct *out, const str
 enum ck_err ck_boot_cts(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
 {
     CK_TRY(ck_boot_cts_complex(ev, out, in, boot));
-    return ck_boot_add_galois(ev, out, ck_galois_conjugate(ev->ctx));
+    return add_galois(ev, out, ck_galois_conjugate(ev->ctx));
 }
 
 // ct = 2 ct^2 - 1, one level; the factor 2 is half the scale.
@@ -122,7 +192,7 @@ enum ck_err ck_boot_evalmod(struct ck_eval *ev, struct ck_ct *out, const struct 
     const uint32_t l = s->top - s->ncts, m = l - ck_poly_depth(s->degree);
     if (in->level != l) return CK_ELEVEL;
     const double most = scale_after(boot, CK_BOOT_CTS, scale_after(boot, CK_BOOT_MODRAISE, boot->nominal));
-    CK_TRY(ck_boot_check_scale(in->scale, most));
+    CK_TRY(check_scale(in->scale, most));
     double start = (double)q[m];
     for (uint32_t i = s->doublings; i-- > 0;) start = sqrt(2 * start * (double)q[m - i]);
     const double after = scale_after(boot, CK_BOOT_EVALMOD, in->scale);
@@ -147,7 +217,7 @@ enum ck_err ck_boot_evalmod(struct ck_eval *ev, struct ck_ct *out, const struct 
 enum ck_err ck_bootstrap(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, struct ck_ct *tmp, const struct ck_boot *boot)
 {
     if (!tmp->data || tmp->max_level < boot->shape.top || !out->data || out->max_level < boot->shape.top) return CK_ESHAPE;
-    const uint32_t level = boot->shape.nstc;
+    const uint32_t level = boot->shape.stc_levels;
     if (in->scale <= boot->nominal * (1 + 0x1p-30)) {
         CK_TRY(ck_drop(ev, tmp, in, level));
     } else {

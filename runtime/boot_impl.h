@@ -21,16 +21,11 @@ struct ck_boot {
     struct boot_map stc[CK_BOOT_MAX_FACTORS], cts[CK_BOOT_MAX_FACTORS];
     double coeff[CK_BOOT_MAX_DEGREE / 2 + 1];
     double nominal;                     // ck_boot_nominal
-    uint32_t *perm[1u << CK_BOOT_MAX_FOLD];     // own: automorphisms that ModRaise folds, from 1 on
     uint64_t *pt;                       // own: transforms of all plaintexts
-    size_t pt_bytes;
+    size_t bytes;
     struct ck_weights weights;          // pt as the linear maps see it
 };
 
-/* `nominal` is the scale of values up to 1; values up to 2^-10 at least are meant. */
-enum ck_err ck_boot_check_scale(double scale, double nominal);
-/* ct += its image under an automorphism. */
-enum ck_err ck_boot_add_galois(struct ck_eval *, struct ck_ct *ct, uint32_t galois);
 /* CtS without the conjugation that leaves twice the real part. */
 enum ck_err ck_boot_cts_complex(struct ck_eval *, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *);
 #endif

@@ -63,7 +63,7 @@ static enum ck_err make_map(struct boot_map *map, const struct ck_context *ctx, 
         memcpy(map->rot, f->baby, f->nbaby * sizeof *map->rot);
         memcpy(map->rot + f->nbaby, f->giant, f->ngiant * sizeof *map->rot);
     }
-    const double scale = out_scale * ((double)ctx->par.q[f->level] / in_scale);
+    const double scale = out_scale * ((f->keep_level ? 1 : (double)ctx->par.q[f->level]) / in_scale);
     for (uint32_t g = 0; !err && g < f->ngiant; g++)
         for (uint32_t i = 0; !err && i < d->count; i++) {       // ascending rotations: sorted by giant
             uint32_t baby = ((uint32_t)d->rot[i] - (uint32_t)f->giant[g]) & mask;
@@ -82,6 +82,8 @@ static enum ck_err make_map(struct boot_map *map, const struct ck_context *ctx, 
     lin->giant = map->rot + f->nbaby;
     lin->term = map->term;
     lin->out_scale = out_scale;
+    lin->keep_level = f->keep_level;
+    lin->raised = f->raised;
     map->level = f->level;
     free(turned);
     free(coeff);
@@ -100,31 +102,19 @@ static enum ck_err make_maps(struct ck_boot *boot, struct boot_map *map, enum ck
     // CtS: half, because the real part is taken as u + conj(u)
     CK_TRY(ck_dft_factors(d, ctx->par.log_slots, stc ? s->stc_radix : s->cts_radix, count, stc, stc ? 1 : 0.5));
     enum ck_err err = CK_OK;
-    // StC keeps the scale. CtS starts from q_0 range N/2n, where c + q_0 I with the trace's factor is (c + q_0 I) / (q_0 range) in
-    // [-1, 1], and its last factor lands on the prime of the level times sqrt(2), so that its square has the prime as scale.
-    const double from = stc ? 1 : ldexp((double)ctx->par.q[0] * s->range, (int)(ctx->logn - 1 - ctx->par.log_slots));
+    // StC keeps the scale; its factors share its primes evenly. CtS starts from q_0 range, where c + q_0 I is (c + q_0 I) / (q_0 range) in
+    // [-1, 1], has the trace's factor N/2n after the first map, and lands on the prime of the level times sqrt(2), so that its square has the
+    // prime as scale.
+    double from = stc ? 1 : (double)ctx->par.q[0] * s->range, share = 1;
+    for (uint32_t l = 1; stc && l <= s->stc_levels; l++) share *= pow((double)ctx->par.q[l], 1.0 / count);
     for (uint32_t i = 0; i < count && !err; i++) {
-        double to = !stc && i + 1 == count ? CK_BOOT_SQRT2 * (double)ctx->par.q[s->top - s->ncts] : from;
+        double to = stc ? from * share / (f[i].keep_level ? 1 : (double)ctx->par.q[f[i].level]) : from;
+        if (!stc && i + 1 == count) to = CK_BOOT_SQRT2 * (double)ctx->par.q[s->top - s->ncts];
         err = make_map(&map[i], ctx, &f[i], &d[i], from, to, boot->pt, at);
+        from = f[i].raised ? ldexp(to, (int)(ctx->logn - 1 - ctx->par.log_slots)) : to;
     }
     for (uint32_t i = 0; i < count; i++) ck_diags_clear(&d[i]);
     return err;
-}
-
-static size_t perm_bytes(const struct ck_context *ctx)
-{
-    return ((1u << ck_boot_fold(&ctx->par)) - 1) * ctx->n * sizeof(uint32_t);
-}
-
-static enum ck_err make_perms(struct ck_boot *boot)
-{
-    const struct ck_context *ctx = boot->ctx;
-    for (uint32_t i = 1; i < 1u << ck_boot_fold(&ctx->par); i++) {
-        boot->perm[i] = ck_mem_alloc(ctx->n * sizeof **boot->perm);
-        if (!boot->perm[i]) return CK_ENOMEM;
-        ck_galois_perm(ctx, boot->perm[i], ck_boot_fold_galois(&ctx->par, i));
-    }
-    return CK_OK;
 }
 
 enum ck_err ck_boot_new(struct ck_boot **out, const struct ck_context *ctx, const struct ck_boot_shape *shape)
@@ -136,17 +126,16 @@ enum ck_err ck_boot_new(struct ck_boot **out, const struct ck_context *ctx, cons
     boot->shape = *shape;
     boot->nominal = ck_boot_nominal(&ctx->par, shape);
     size_t at = 0;
-    boot->pt_bytes = (size_t)ck_boot_plain_bytes(&ctx->par, shape) - perm_bytes(ctx);
-    boot->pt = ck_mem_alloc(boot->pt_bytes);
+    boot->bytes = (size_t)ck_boot_plain_bytes(&ctx->par, shape);
+    boot->pt = ck_mem_alloc(boot->bytes);
     enum ck_err err = boot->pt ? ck_mod_fit(boot->coeff, shape->degree, shape->doublings, shape->range, shape->ratio) : CK_ENOMEM;
-    if (!err) err = make_perms(boot);
     if (!err) err = make_maps(boot, boot->stc, CK_BOOT_STC, &at);
     if (!err) err = make_maps(boot, boot->cts, CK_BOOT_CTS, &at);
     if (err) {
         ck_boot_free(boot);
         return err;
     }
-    boot->weights = (struct ck_weights){.data = (const uint8_t *)boot->pt, .size = boot->pt_bytes};
+    boot->weights = (struct ck_weights){.data = (const uint8_t *)boot->pt, .size = boot->bytes};
     *out = boot;
     return CK_OK;
 }
@@ -159,15 +148,13 @@ void ck_boot_free(struct ck_boot *boot)
         free(m->rot);
         free(m->term);
     }
-    for (uint32_t i = 1; i < 1u << CK_BOOT_MAX_FOLD; i++)
-        if (boot->perm[i]) ck_mem_free(boot->perm[i], boot->ctx->n * sizeof **boot->perm);
-    if (boot->pt) ck_mem_free(boot->pt, boot->pt_bytes);
+    if (boot->pt) ck_mem_free(boot->pt, boot->bytes);
     free(boot);
 }
 
 size_t ck_boot_bytes(const struct ck_boot *boot)
 {
-    return boot->pt_bytes + perm_bytes(boot->ctx);
+    return boot->bytes;
 }
 
 uint32_t ck_boot_level(const struct ck_boot *boot)

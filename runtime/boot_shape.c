@@ -26,13 +26,14 @@ uint32_t ck_boot_depth(const struct ck_boot_shape *s)
 
 const char *ck_boot_check(const struct ck_params *par, const struct ck_boot_shape *s)
 {
-    if (par->log_slots < 1 || par->log_slots > 15) return "bootstrapping takes 2 to 2^15 slots";
-    if (s->nstc < 1 || s->nstc > CK_BOOT_MAX_FACTORS || s->ncts < 1 || s->ncts > CK_BOOT_MAX_FACTORS)
-        return "the number of factors of a transform is outside 1..6";
+    if (par->log_slots < 2 || par->log_slots > 15) return "bootstrapping takes 4 to 2^15 slots";
+    if (s->nstc < 1 || s->nstc > CK_BOOT_MAX_FACTORS || s->ncts < 2 || s->ncts > CK_BOOT_MAX_FACTORS)
+        return "the number of factors of StC is outside 1..6 or that of CtS outside 2..6";
+    if (s->stc_levels < 1 || s->stc_levels > s->nstc) return "StC has as many levels as factors or fewer, at least one";
     if (sum_radix(s->stc_radix, s->nstc) != par->log_slots || sum_radix(s->cts_radix, s->ncts) != par->log_slots)
         return "the radices (each 1..8) of a transform do not sum to the logarithm of the slots";
     if (s->top >= par->nq) return "ModRaise would go beyond the last prime";
-    if (s->top < ck_boot_depth(s) + s->nstc) return "bootstrapping takes more levels than there are";
+    if (s->top < ck_boot_depth(s) + s->stc_levels) return "bootstrapping takes more levels than there are";
     if (s->degree < 1 || s->degree > CK_BOOT_MAX_DEGREE) return "the degree of EvalMod is outside 1..127";
     if (s->range < 2 || s->range > 64) return "the range of EvalMod is outside 2..64";
     if (par->p[0] < par->q[0] / 16) return "the first special prime is much smaller than q_0";
@@ -42,7 +43,7 @@ const char *ck_boot_check(const struct ck_params *par, const struct ck_boot_shap
 
 void ck_boot_default(struct ck_boot_shape *out, uint32_t log_slots, uint32_t left)
 {
-    *out = (struct ck_boot_shape){.nstc = log_slots < 2 ? 1 : 2, .ncts = (log_slots + 3) / 4, .degree = 31, .doublings = 3, .range = 16,
+    *out = (struct ck_boot_shape){.nstc = log_slots < 9 ? 2 : 3, .stc_levels = 2, .ncts = log_slots < 5 ? 2 : (log_slots + 3) / 4, .degree = 31, .doublings = 3, .range = 16,
                                   .ratio = 0x1p-10};
     for (uint32_t i = 0; i < log_slots; i++) {      // the first factor of CtS wraps around; large radices go where limbs are few
         out->stc_radix[i % out->nstc]++;
@@ -59,12 +60,11 @@ double ck_boot_nominal(const struct ck_params *par, const struct ck_boot_shape *
 double ck_boot_part_scale(const struct ck_params *par, const struct ck_boot_shape *s, enum ck_boot_part part, double in)
 {
     const double q0 = (double)par->q[0];
-    const int trace = (int)(par->logn - 1 - par->log_slots);
     const uint32_t l = s->top - s->ncts, m = l - ck_poly_depth(s->degree);
     switch (part) {
     case CK_BOOT_STC: return in;
-    case CK_BOOT_MODRAISE: return ldexp(in, trace);
-    case CK_BOOT_CTS: return CK_BOOT_SQRT2 * (double)par->q[l] / (q0 * s->range) * ldexp(in, -trace);
+    case CK_BOOT_MODRAISE: return in;
+    case CK_BOOT_CTS: return CK_BOOT_SQRT2 * (double)par->q[l] / (q0 * s->range) * in;
     case CK_BOOT_EVALMOD: return (double)par->q[m] * 2 * CK_BOOT_PI * (s->range / (CK_BOOT_SQRT2 * (double)par->q[l])) * in;
     }
     return in;
@@ -89,41 +89,39 @@ static void split(struct boot_factor *f, uint32_t log_slots, uint32_t log_width)
     f->nterm = 2 * most + 1 < steps ? 2 * most + 1 : steps;
 }
 
-// Counts of one key switch at `ell` limbs.
+// Counts of one key switch with the key `id` at `ell` limbs.
 struct gadget {
     double ell, k, wide, d, up_pairs;
 };
 
-static struct gadget gadget_at(const struct ck_params *par, uint32_t ell)
+static struct gadget gadget_at(const struct ck_params *par, uint32_t id, uint32_t ell)
 {
     uint32_t alpha, np;
-    ck_params_gadget(par, ell, &alpha, &np);
+    ck_key_gadget(par, id, ell, &alpha, &np);
     const uint32_t d = (ell + alpha - 1) / alpha, last = ell - (d - 1) * alpha, wide = ell + np;
     return (struct gadget){.ell = ell, .k = np, .wide = wide, .d = d,
                            .up_pairs = (double)ell * wide - (double)(d - 1) * alpha * alpha - (double)last * last};
 }
 
 // One map: ModUp, hoisted babies, products, giants, one ModDown. Mirrors linear.c. A permuted limb costs about 2.5 elementwise passes, a
-// product with two polynomials 1.3 single ones.
+// product with two polynomials 1.3 single ones. What ModRaise left is a digit as it is.
 static double map_cost(const struct ck_cost *c, const struct ck_params *par, const struct boot_factor *f)
 {
-    const struct gadget g = gadget_at(par, f->level + 1);
-    const double size = ldexp(par->logn / 16.0, (int)par->logn - 16), babies = f->nbaby - 1, giants = f->ngiant - 1;
+    const struct gadget g = gadget_at(par, f->raised ? CK_KEY_SPARSE + 1 : 0, f->level + 1);
+    const double size = ldexp(par->logn / 16.0, (int)par->logn - 16), babies = f->nbaby - !f->raised, giants = f->ngiant - 1;
     const double down = c->t_ntt * g.wide + c->t_conv * g.k * g.ell + 2 * c->t_elt * g.ell;        // of one polynomial
-    const double up = c->t_ntt * g.d * g.wide + c->t_conv * g.up_pairs;
+    const double up = f->raised ? g.wide * c->t_elt : c->t_ntt * g.d * g.wide + c->t_conv * g.up_pairs;
     const double inner = g.wide * (g.d * (1.3 * c->t_mul + c->t_expand) + 5 * c->t_elt);
     const double product = 1.3 * c->t_mul + (f->log_period + 1 < par->logn ? 0.5 * c->t_elt : 0);
     return size * (up + babies * inner + f->nterm * g.wide * product + giants * (down + up + inner + 4 * g.wide * c->t_elt) + 2 * down);
 }
 
-static void make_factor(struct boot_factor *f, const struct ck_params *par, uint32_t level, uint32_t radix, uint32_t log_stride)
+// Babies and giants by the model. The first factor of CtS has babies only, as many as diagonals: those of the largest stride wrap.
+static void choose_steps(struct boot_factor *f, const struct ck_params *par)
 {
-    // Another use of a rotation may bring a key with more special primes than the gadget of this level has.
-    *f = (struct boot_factor){.level = level, .radix = radix, .log_stride = log_stride, .log_period = log_stride + radix,
-                              .rows = level + 1 + par->np};
-    uint32_t best = 0;
+    uint32_t best = f->radix;
     double least = INFINITY;
-    for (uint32_t w = 0; w <= radix; w++) {     // more babies are more keys: a little faster does not do
+    for (uint32_t w = 0; w <= f->radix && !f->raised; w++) {     // more babies are more keys: a little faster does not do
         split(f, par->log_slots, w);
         const double cost = map_cost(&ck_cost_default, par, f);
         if (cost < 0.93 * least) least = cost, best = w;
@@ -133,13 +131,21 @@ static void make_factor(struct boot_factor *f, const struct ck_params *par, uint
 
 uint32_t ck_boot_factors(struct boot_factor *out, const struct ck_params *par, const struct ck_boot_shape *s, enum ck_boot_part part)
 {
-    uint32_t at = part == CK_BOOT_STC ? 0 : par->log_slots;
-    if (part == CK_BOOT_STC) {
-        for (uint32_t i = 0; i < s->nstc; at += s->stc_radix[i++]) make_factor(&out[i], par, s->nstc - i, s->stc_radix[i], at);
-        return s->nstc;
+    const bool stc = part == CK_BOOT_STC;
+    const uint32_t count = stc ? s->nstc : s->ncts, kept = stc ? s->nstc - s->stc_levels : 0;
+    uint32_t at = stc ? 0 : par->log_slots, level = stc ? s->stc_levels : s->top;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t radix = stc ? s->stc_radix[i] : s->cts_radix[i];
+        if (!stc) at -= radix;
+        // Another use of a rotation may bring a key with more special primes than the gadget of this level has.
+        const bool raised = !stc && i == 0;
+        out[i] = (struct boot_factor){.level = level, .radix = radix, .log_stride = at, .log_period = at + radix,
+                                      .raised = raised, .keep_level = i < kept, .rows = level + 1 + (raised ? 1 : par->np)};
+        choose_steps(&out[i], par);
+        if (stc) at += radix;
+        level -= i >= kept;
     }
-    for (uint32_t i = 0; i < s->ncts; i++) make_factor(&out[i], par, s->top - i, s->cts_radix[i], at -= s->cts_radix[i]);
-    return s->ncts;
+    return count;
 }
 
 /* ---- keys ---- */
@@ -155,17 +161,6 @@ static uint32_t galois_power(const struct ck_params *par, uint32_t e)
 uint32_t ck_boot_trace_galois(const struct ck_params *par, uint32_t k)
 {
     return galois_power(par, 1u << k);
-}
-
-uint32_t ck_boot_fold(const struct ck_params *par)
-{
-    const uint32_t steps = par->logn - 1 - par->log_slots;
-    return steps < CK_BOOT_MAX_FOLD ? steps : CK_BOOT_MAX_FOLD;      // 2^3 inner products are cheaper than three key switches
-}
-
-uint32_t ck_boot_fold_galois(const struct ck_params *par, uint32_t i)
-{
-    return galois_power(par, i << (par->logn - 1 - ck_boot_fold(par)));
 }
 
 static bool same_gadget(const struct ck_params *par, uint32_t a, uint32_t b)
@@ -194,15 +189,14 @@ uint32_t ck_boot_key_list(struct ck_galois_spec *list, const struct ck_params *p
         for (uint32_t i = 0; i < nf; i++)
             for (uint32_t k = 0; k < f[i].nbaby + f[i].ngiant; k++) {
                 const int32_t r = k < f[i].nbaby ? f[i].baby[k] : f[i].giant[k - f[i].nbaby];
-                if (r) add(list, &count, par, galois_power(par, (uint32_t)r), f[i].level);
+                if (r && !f[i].raised) add(list, &count, par, galois_power(par, (uint32_t)r), f[i].level);
+                else if (f[i].raised && k < f[i].nbaby) add(list, &count, par, CK_KEY_SPARSE + galois_power(par, (uint32_t)r), f[i].level);
             }
     }
-    const uint32_t fold = ck_boot_fold(par);
-    for (uint32_t k = par->log_slots; k + fold + 1 < par->logn; k++) add(list, &count, par, ck_boot_trace_galois(par, k), s->top);
+    for (uint32_t k = par->log_slots; k + 1 < par->logn; k++) add(list, &count, par, ck_boot_trace_galois(par, k), s->top - 1);
     add(list, &count, par, (2u << par->logn) - 1, s->top - s->ncts);        // conjugation
     add(list, &count, par, 0, s->top - s->ncts);                             // relinearisation
-    add(list, &count, par, CK_KEY_TO_SPARSE, 0);
-    for (uint32_t i = 0; i < 1u << fold; i++) add(list, &count, par, ck_key_from_sparse(ck_boot_fold_galois(par, i)), s->top);
+    add(list, &count, par, CK_KEY_SPARSE, 0);
     return count;
 }
 
@@ -212,12 +206,12 @@ double ck_boot_key_bytes(const struct ck_params *par, const struct ck_boot_shape
     const uint32_t count = ck_boot_key_list(list, par, s);
     double sum = 0;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t alpha, np, ell = list[i].level + 1, before = 0;
-        ck_params_gadget(par, ell, &alpha, &np);
-        if (list[i].galois >= CK_KEY_TO_SPARSE) alpha = ell, np = 1;
+        const uint32_t galois = ck_key_automorphism(list[i].galois), ell = list[i].level + 1;
+        uint32_t alpha, np, before = 0;
+        ck_key_gadget(par, list[i].galois, ell, &alpha, &np);
         sum += ldexp(8.0 * ((ell + alpha - 1) / alpha) * (ell + np), (int)par->logn);
-        while (list[before].galois != list[i].galois) before++;
-        if (list[i].galois % 2 && before == i) sum += ldexp(4, (int)par->logn);        // its permutation
+        while (ck_key_automorphism(list[before].galois) != galois) before++;
+        if (galois > 1 && before == i) sum += ldexp(4, (int)par->logn);        // its permutation
     }
     return sum;
 }
@@ -230,7 +224,7 @@ double ck_boot_plain_bytes(const struct ck_params *par, const struct ck_boot_sha
         const uint32_t nf = ck_boot_factors(f, par, s, part);
         for (uint32_t i = 0; i < nf; i++) sum += ldexp(8.0 * f[i].nterm * f[i].rows, (int)f[i].log_period + 1);
     }
-    return sum + ldexp((1u << ck_boot_fold(par)) - 1, (int)par->logn + 2);
+    return sum;
 }
 
 /* ---- time and scratch ---- */
@@ -262,14 +256,11 @@ double ck_cost_boot_part(const struct ck_cost *c, const struct ck_params *par, c
         struct boot_factor f[CK_BOOT_MAX_FACTORS];
         const uint32_t nf = ck_boot_factors(f, par, s, part);
         for (uint32_t i = 0; i < nf; i++) sum += map_cost(c, par, &f[i]);
-        return part == CK_BOOT_STC ? sum : sum + ck_cost_keyswitch(c, par, l + 1);
+        if (part == CK_BOOT_STC) return sum;
+        return sum + (par->logn - 1 - par->log_slots) * ck_cost_keyswitch(c, par, s->top) + ck_cost_keyswitch(c, par, l + 1);
     }
-    case CK_BOOT_MODRAISE: {    // three transforms a limb, an inner product and a permutation for each image, the rest of the trace
-        const uint32_t fold = ck_boot_fold(par);
-        const double limb = 3 * c->t_ntt + 8 * c->t_elt + (1u << fold) * (c->t_expand + 2 * c->t_mul + 2 * c->t_elt);
-        return ldexp(par->logn / 16.0, (int)par->logn - 16) * (s->top + 2) * limb +
-               (par->logn - 1 - par->log_slots - fold) * ck_cost_keyswitch(c, par, s->top + 1);
-    }
+    case CK_BOOT_MODRAISE:
+        return ldexp(par->logn / 16.0, (int)par->logn - 16) * (2 * s->top + 12) * (c->t_ntt + c->t_elt);
     case CK_BOOT_EVALMOD:
         sum = poly_cost(c, par, l, s->degree);
         for (uint32_t i = 0; i < s->doublings; i++) sum += ck_cost_keyswitch(c, par, l + 1 - ck_poly_depth(s->degree) - i);
@@ -294,13 +285,13 @@ double ck_boot_scratch_bytes(const struct ck_params *par, const struct ck_boot_s
         const uint32_t nf = ck_boot_factors(f, par, s, part);
         for (uint32_t i = 0; i < nf; i++) {
             // digits, a sum for each giant step, outer sum and accumulators, a key switch, the half-way ciphertext
-            const struct gadget g = gadget_at(par, f[i].level + 1);
+            const struct gadget g = gadget_at(par, f[i].raised ? CK_KEY_SPARSE + 1 : 0, f[i].level + 1);
             most = fmax(most, 2 * g.d * g.wide + (2 * f[i].ngiant + 4) * g.wide + 3 * g.ell + 2 * (f[0].level + 1));
         }
     }
     // EvalMod: the squared argument, the T_k of its series, a stack of partial sums of degree 2, a key switch
     const uint32_t depth = ck_poly_depth(s->degree / 2);
-    const struct gadget g = gadget_at(par, s->top - s->ncts + 1);
+    const struct gadget g = gadget_at(par, 0, s->top - s->ncts + 1);
     const double basis = ldexp(1, (int)(depth + 1) / 2) - 1 + depth / 2.0 - 1;
     most = fmax(most, 2 * g.ell + 2 * basis * (g.ell - 2) + 3 * (depth + 2) * (g.ell - 1) + (g.d + 2) * g.wide + g.ell);
     return most * word;

@@ -15,6 +15,7 @@ struct boot_factor {
     uint32_t level, radix;
     uint32_t log_stride;        // rotations are multiples of 2^log_stride
     uint32_t log_period;        // log2 of the slots after which its diagonals repeat
+    bool raised, keep_level;    // struct ck_lin
     uint32_t nterm, rows;       // diagonals; limbs of their transforms: q_0..q_level and the special primes of the level's gadget
     uint32_t nbaby, ngiant;
     int32_t baby[BOOT_MAX_STEPS], giant[BOOT_MAX_STEPS];
@@ -24,11 +25,6 @@ uint32_t ck_boot_factors(struct boot_factor *out, const struct ck_params *, cons
 
 /* The keys of a bootstrap, each at its highest level; their number. list: BOOT_MAX_KEYS. */
 uint32_t ck_boot_key_list(struct ck_galois_spec *list, const struct ck_params *, const struct ck_boot_shape *);
-
-/* Of the log2(N/2n) steps of the trace the last ones are ModRaise's own (boot_raise.c); the automorphisms of these, i < 2^fold, 0 the identity. */
-enum { CK_BOOT_MAX_FOLD = 3 };
-uint32_t ck_boot_fold(const struct ck_params *);
-uint32_t ck_boot_fold_galois(const struct ck_params *, uint32_t i);
 
 /* Galois element 5^(2^k), k >= log_slots: an automorphism that fixes the subring of the slots. */
 uint32_t ck_boot_trace_galois(const struct ck_params *, uint32_t k);

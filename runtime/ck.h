@@ -153,7 +153,7 @@ struct ck_pt_ref {
 
 /* out[o] = sum over giant steps g of rot_g( sum over (i, baby b) of pt * rot_b(in[i]) ), then for each fold amount f
  * in turn out += rot_f(out), then rescale by one prime to out_scale and add the bias (encoded at out_scale). Level l
- * -> l-1. */
+ * -> l-1, or l where the level is kept. */
 struct ck_lin_term {
     uint16_t out, in;
     uint16_t giant, baby;   // indices into the arrays below
@@ -165,6 +165,8 @@ struct ck_lin {
     const struct ck_lin_term *term;         // sorted by (out, giant, in, baby)
     const struct ck_pt_ref *bias;           // one per output, NULL if none
     double out_scale;
+    bool keep_level;                        // no rescale
+    bool raised;                            // of bootstrapping: one input, left by ModRaise under the sparse secret; one giant step, 0; no folds
 };
 /* Makes room for a map at input level `level` ahead of time. ck_linear does it by itself, at the price of an
  * allocation in the first run of the largest map.

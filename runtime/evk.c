@@ -35,8 +35,7 @@ size_t ck_key_words(const struct ck_evk *evk, const struct ck_key *key)
 static uint32_t gadget_index(struct ck_evk *evk, uint32_t galois, uint32_t level)
 {
     uint32_t alpha, np, i = 0;
-    ck_params_gadget(&evk->ctx->par, level + 1, &alpha, &np);
-    if (galois >= CK_KEY_TO_SPARSE) alpha = level + 1, np = 1;      // to the sparse secret at the smallest modulus, q_0 p_0
+    ck_key_gadget(&evk->ctx->par, galois, level + 1, &alpha, &np);
     while (i < evk->ngadget && (evk->gadget[i].alpha != alpha || evk->gadget[i].np != np)) i++;
     if (i == evk->ngadget) evk->gadget[evk->ngadget++] = (struct ck_gadget){.alpha = alpha, .np = np};
     if (level > evk->gadget[i].max_level) evk->gadget[i].max_level = level;
@@ -60,14 +59,15 @@ static enum ck_err init_key(struct ck_evk *evk, struct ck_key *key)
     const struct ck_context *ctx = evk->ctx;
     key->b = ck_mem_alloc(ck_key_words(evk, key) * sizeof(uint64_t));
     if (!key->b) return CK_ENOMEM;
-    if (key->galois % 2 == 0) return CK_OK;      // no automorphism
+    const uint32_t galois = ck_key_automorphism(key->galois);
+    if (galois <= 1) return CK_OK;
     uint32_t i = 0;
-    while (i < evk->nperm && evk->perm_galois[i] != key->galois) i++;
+    while (i < evk->nperm && evk->perm_galois[i] != galois) i++;
     if (i == evk->nperm) {
         evk->perm[i] = ck_mem_alloc(ctx->n * sizeof **evk->perm);
         if (!evk->perm[i]) return CK_ENOMEM;
-        evk->perm_galois[evk->nperm++] = key->galois;
-        ck_galois_perm(ctx, evk->perm[i], key->galois);
+        evk->perm_galois[evk->nperm++] = galois;
+        ck_galois_perm(ctx, evk->perm[i], galois);
     }
     key->perm = evk->perm[i];
     return CK_OK;
@@ -88,20 +88,13 @@ static enum ck_err fill_evk(struct ck_evk *evk, struct ck_galois_spec *spec, siz
     return CK_OK;
 }
 
-bool ck_key_known(const struct ck_context *ctx, uint32_t id)
-{
-    if (id == 0 || id == CK_KEY_TO_SPARSE) return true;
-    const uint32_t g = id > CK_KEY_TO_SPARSE ? (id - CK_KEY_TO_SPARSE) / 2 : id;
-    return g % 2 == 1 && g < 2 * ctx->n && (g == id || ck_key_from_sparse(g) == id);
-}
-
 enum ck_err ck_evk_alloc(struct ck_evk **out, const struct ck_context *ctx, const struct ck_galois_spec *spec,
                          size_t count)
 {
     if (count > UINT32_MAX / 2) return CK_ERANGE;
     for (size_t i = 0; i < count; i++) {
         if (spec[i].level >= ctx->par.nq) return CK_ELEVEL;
-        if (spec[i].galois == CK_KEY_TO_SPARSE && spec[i].level) return CK_ESECURE;
+        if (spec[i].galois == CK_KEY_SPARSE && spec[i].level) return CK_ESECURE;
         if (!ck_key_known(ctx, spec[i].galois)) return CK_ERANGE;
     }
     struct ck_evk *evk = ck_mem_alloc(sizeof *evk);
@@ -198,52 +191,36 @@ enum ck_err ck_key_fill(struct ck_evk *evk, struct ck_key *key, const uint64_t *
     return err;
 }
 
-// The keys between sk and a sparse secret that nobody keeps. work as below.
-static enum ck_err generate_sparse(struct ck_evk *evk, const struct ck_secret *sk, uint64_t *work)
+// sparse: a secret that nobody keeps, NULL if no key wants it. work: nprimes limbs for s(X^(1/g)), or the first nq for s^2, and a permutation.
+static enum ck_err generate_key(struct ck_evk *evk, struct ck_key *key, const struct ck_secret *sk, const struct ck_secret *sparse,
+                                uint64_t *work)
 {
     const struct ck_context *ctx = evk->ctx;
+    const uint32_t galois = ck_key_automorphism(key->galois);
+    if (key->galois == CK_KEY_SPARSE) return ck_key_fill(evk, key, sk->ntt, sparse->ntt);
+    if (!key->galois) {
+        CK_PARALLEL(ctx->threads)
+        for (uint32_t j = 0; j <= key->level; j++)
+            ctx->k->mul(work + j * ctx->n, sk->ntt + j * ctx->n, sk->ntt + j * ctx->n, ctx->n, &ctx->mod[j]);
+        return ck_key_fill(evk, key, work, sk->ntt);
+    }
     uint32_t *perm = (uint32_t *)(work + ctx->nprimes * ctx->n);
-    struct ck_secret *sparse;
-    CK_TRY(ck_secret_new_sparse(&sparse, ctx, CK_SPARSE_WEIGHT));
+    ck_galois_perm(ctx, perm, ck_galois_inverse(ctx, galois));
+    CK_PARALLEL(ctx->threads)
+    for (uint32_t j = 0; j < ctx->nprimes; j++) ctx->k->permute(work + j * ctx->n, sk->ntt + j * ctx->n, perm, ctx->n);
+    return ck_key_fill(evk, key, ck_key_from_sparse(key->galois) ? sparse->ntt : sk->ntt, work);
+}
+
+static enum ck_err generate(struct ck_evk *evk, const struct ck_secret *sk, uint64_t *work)
+{
+    struct ck_secret *sparse = NULL;
     enum ck_err err = CK_OK;
     for (uint32_t i = 0; i < evk->nkey && !err; i++) {
-        struct ck_key *key = &evk->key[i];
-        if (key->galois < CK_KEY_TO_SPARSE) continue;
-        if (key->galois == CK_KEY_TO_SPARSE) {
-            err = ck_key_fill(evk, key, sk->ntt, sparse->ntt);
-            continue;
-        }
-        ck_galois_perm(ctx, perm, (key->galois - CK_KEY_TO_SPARSE) / 2);
-        for (uint32_t j = 0; j <= key->level; j++) ctx->k->permute(work + j * ctx->n, sparse->ntt + j * ctx->n, perm, ctx->n);
-        err = ck_key_fill(evk, key, work, sk->ntt);
+        if (evk->key[i].galois >= CK_KEY_SPARSE && !sparse) err = ck_secret_new_sparse(&sparse, evk->ctx, CK_SPARSE_WEIGHT);
+        if (!err) err = generate_key(evk, &evk->key[i], sk, sparse, work);
     }
     ck_secret_free(sparse);
     return err;
-}
-
-// work: nprimes limbs for s(X^(1/g)), or the first nq for s^2.
-static enum ck_err generate(struct ck_evk *evk, const struct ck_secret *sk, uint64_t *work)
-{
-    const struct ck_context *ctx = evk->ctx;
-    if (evk->nkey && evk->key[evk->nkey - 1].galois >= CK_KEY_TO_SPARSE) CK_TRY(generate_sparse(evk, sk, work));
-    for (uint32_t i = 0; i < evk->nkey; i++) {
-        struct ck_key *key = &evk->key[i];
-        if (key->galois >= CK_KEY_TO_SPARSE) continue;
-        if (!key->galois) {
-            CK_PARALLEL(ctx->threads)
-            for (uint32_t j = 0; j <= key->level; j++)
-                ctx->k->mul(work + j * ctx->n, sk->ntt + j * ctx->n, sk->ntt + j * ctx->n, ctx->n, &ctx->mod[j]);
-            CK_TRY(ck_key_fill(evk, key, work, sk->ntt));
-            continue;
-        }
-        uint32_t *perm = (uint32_t *)(work + ctx->nprimes * ctx->n);
-        ck_galois_perm(ctx, perm, ck_galois_inverse(ctx, key->galois));
-        CK_PARALLEL(ctx->threads)
-        for (uint32_t j = 0; j < ctx->nprimes; j++)
-            ctx->k->permute(work + j * ctx->n, sk->ntt + j * ctx->n, perm, ctx->n);
-        CK_TRY(ck_key_fill(evk, key, sk->ntt, work));
-    }
-    return CK_OK;
 }
 
 enum ck_err ck_evk_new_galois(struct ck_evk **out, const struct ck_context *ctx, const struct ck_secret *sk,

@@ -92,18 +92,18 @@ static int by_galois(const void *a, const void *b)
     return x->level < y->level ? -1 : x->level > y->level;
 }
 
-/* The switching keys to and from the ephemeral sparse secret belong together: that secret exists only while all are made. */
+/* The switching keys to and from the ephemeral sparse secret belong together: that secret exists only while both are made. */
 static size_t batch_at(const struct ck_galois_spec *want, size_t i, size_t n)
 {
     size_t batch = 1;
-    if (want[i].galois == CK_KEY_TO_SPARSE)
-        while (i + batch < n) batch++;       // they are last
+    if (want[i].galois == CK_KEY_SPARSE)
+        while (i + batch < n && ck_key_from_sparse(want[i + batch].galois)) batch++;
     return batch;
 }
 
 static const char *key_name(uint32_t galois)
 {
-    return galois == 0 ? "relinearisation key" : galois % 2 ? "rotation key" : "sparse secret's keys";
+    return galois == 0 ? "relinearisation key" : galois < CK_KEY_SPARSE ? "rotation key" : "sparse secret's keys";
 }
 
 const char *ck_evk_generate(struct ck_writer *w, const char *path, const struct ck_context *ctx, const struct ck_secret *sk,
@@ -152,7 +152,7 @@ static const char *key_peek(struct ck_galois_spec *spec, const struct ck_context
     memcpy(head, s->data, sizeof head);
     if (head[0] != (uint32_t)s->a || head[1] != s->b) return bad;
     if (!ck_key_known(ctx, head[0])) return bad;
-    if (head[0] == CK_KEY_TO_SPARSE && (head[1] != 0 || head[3] != 1))
+    if (head[0] == CK_KEY_SPARSE && (head[1] != 0 || head[3] != 1))
         return "holds a key under the sparse secret at a modulus where it is not secure; it is refused";
     if (head[1] >= ctx->par.nq || head[3] > ctx->par.np || head[2] > head[1] + 1) return bad;
     struct ck_key key = {.galois = head[0], .level = head[1]};

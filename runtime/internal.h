@@ -137,12 +137,12 @@ static inline uint32_t ck_gadget_digits(const struct ck_gadget *g, uint32_t ell)
  * product and digits are shared by all rotations. Only b and the seed of a are kept. Limb order q_0..q_level,
  * p_0..p_{np-1}. */
 struct ck_key {
-    uint32_t galois;                // 0: relinearisation, s = s'^2
+    uint32_t galois;                // or another id; 0: relinearisation, s = s'^2
     uint32_t level;
     uint32_t gadget;                // index into ck_evk.gadget
     uint8_t seed[CK_SEED_BYTES];
     uint64_t *b;                    // own: digits x (level+1+np) x N words
-    uint32_t *perm;                 // borrowed from ck_evk.perm, NULL for relinearisation
+    uint32_t *perm;                 // borrowed from ck_evk.perm, NULL without automorphism
 };
 struct ck_evk {
     const struct ck_context *ctx;   // borrowed
@@ -152,21 +152,31 @@ struct ck_evk {
     uint32_t *perm_galois;          // own: nperm Galois elements
     uint32_t **perm;                // own
 };
-/* Key ids that are no Galois elements: the switch to the ephemeral sparse secret of bootstrapping, at level 0 and one special prime only
- * (a key under the sparse secret at a larger modulus is insecure: CK_ESECURE), and the switches back from its image under X -> X^g, g odd, for
- * polynomials with coefficients below q_0: one digit and one special prime at every level. They are even and follow all others in order. */
-enum { CK_KEY_TO_SPARSE = 1 << 20, CK_SPARSE_WEIGHT = 32 };
-static inline uint32_t ck_key_from_sparse(uint32_t g)
+/* Key ids of bootstrapping: CK_KEY_SPARSE is the switch to the ephemeral sparse secret, at level 0 and one special prime only (a key under
+ * the sparse secret at a larger modulus is insecure: CK_ESECURE). CK_KEY_SPARSE + g is the switch back from it together with the automorphism
+ * X -> X^g, for polynomials with coefficients below q_0: one digit of all limbs and one special prime. */
+enum { CK_KEY_SPARSE = 1 << 24, CK_SPARSE_WEIGHT = 32 };
+/* The Galois element of a key id, 1: no automorphism; 0: relinearisation and CK_KEY_SPARSE. */
+static inline uint32_t ck_key_automorphism(uint32_t id) { return id % CK_KEY_SPARSE; }
+static inline bool ck_key_from_sparse(uint32_t id) { return id > CK_KEY_SPARSE; }
+static inline bool ck_key_known(const struct ck_context *ctx, uint32_t id)
 {
-    return CK_KEY_TO_SPARSE + 2 * g;
+    const uint32_t galois = ck_key_automorphism(id);
+    return id < 2 * CK_KEY_SPARSE && (!galois || (galois % 2 && galois < 2 * ctx->n));
+}
+/* The gadget of a key: as ck_params_gadget, or the fixed ones of the sparse secret's keys. */
+static inline void ck_key_gadget(const struct ck_params *par, uint32_t id, uint32_t limbs, uint32_t *alpha, uint32_t *np)
+{
+    ck_params_gadget(par, limbs, alpha, np);
+    if (id < CK_KEY_SPARSE) return;
+    *alpha = ck_key_from_sparse(id) ? CK_MAX_Q : 1;
+    *np = 1;
 }
 
 /* A key wanted: Galois element (0: relinearisation, or an id above) and highest level. */
 struct ck_galois_spec {
     uint32_t galois, level;
 };
-/* Whether an id is one of those above. */
-bool ck_key_known(const struct ck_context *, uint32_t id);
 /* Keys with all memory and tables but no content (b zero): the file reader fills seed and b of every key. Equal
  * specs merge. CK_ENOMEM, CK_ELEVEL. */
 enum ck_err ck_evk_alloc(struct ck_evk **out, const struct ck_context *, const struct ck_galois_spec *, size_t count);

@@ -31,10 +31,22 @@ static enum ck_err need_keys(const struct lin_map *m, int32_t rotation, bool all
     return CK_OK;
 }
 
+// What ModRaise left, under the sparse secret, is turned by the keys back from it.
+static enum ck_err check_raised_keys(struct lin_map *m)
+{
+    for (uint32_t i = 0; i < m->lin->nterm; i++) {
+        const struct ck_key *key = lin_raised_key(m, m->lin->baby[m->lin->term[i].baby]);
+        if (!key) return CK_EKEY;
+        m->g = lin_gadget(m, key);
+    }
+    return CK_OK;
+}
+
 // Every key that is used is there. The gadget of most babies, else of most giants and folds, is that of the sums.
 static enum ck_err check_keys(struct lin_map *m)
 {
     const struct ck_lin *lin = m->lin;
+    if (lin->raised) return check_raised_keys(m);
     uint32_t baby[CK_MAX_GADGETS] = {0}, outer[CK_MAX_GADGETS] = {0}, babies = 0;
     for (uint32_t i = 0; i < lin->nterm; i++) {
         CK_TRY(need_keys(m, lin->baby[lin->term[i].baby], false, baby));
@@ -53,6 +65,7 @@ static enum ck_err check_keys(struct lin_map *m)
 static enum ck_err check_terms(const struct ck_lin *lin)
 {
     if (!lin->nin || !lin->nout || !(lin->out_scale > 0)) return CK_ESHAPE;
+    if (lin->raised && (lin->nin > 1 || lin->nfold || lin->ngiant != 1 || lin->giant[0])) return CK_ESHAPE;
     for (uint32_t i = 0; i < lin->nterm; i++) {
         const struct ck_lin_term *t = &lin->term[i];
         if (t->out >= lin->nout || t->in >= lin->nin) return CK_ESHAPE;
@@ -125,6 +138,10 @@ static void choose_width(struct lin_map *m)
     uint32_t babies = 0, groups = 0;
     for (uint32_t s = 0; s < m->nsource; s++) babies += is_turn(m, lin->baby[m->source[s].baby]);
     for (uint32_t i = 0; i < m->ngroup; i++) groups += is_turn(m, m->group[i].rotation);
+    if (lin->raised) {
+        m->kin = m->kout = m->g->np;
+        return;
+    }
     const double k = m->g->np, ell = m->ell, down = (ell + k) * c->t_ntt + ell * k * c->t_conv;
     const int shrink = (int)m->ctx->logn - (int)m->ctx->par.log_slots - 1;
     const double plain = (lin->term[0].pt.rows ? 0 : ldexp(c->t_ntt, -shrink) + c->t_elt) + c->t_mul;
@@ -371,15 +388,15 @@ static enum ck_err finish_output(struct lin_map *m, struct ck_ct *out, uint32_t 
         else add_permuted(m, m->outer, copy, NULL, NULL);
     }
     if (m->kout) {
-        const struct ck_moddown_opt opt = {.rescale = true};
+        const struct ck_moddown_opt opt = {.rescale = !lin->keep_level};
         ck_moddown(out->data, (out->max_level + 1) * n, ctx, m->g, m->outer, poly, 2, m->level, &opt, &m->ev->scratch);
-        CK_TRY(ck_ct_shape(out, ctx, m->level - 1, 1));
+        CK_TRY(ck_ct_shape(out, ctx, m->level - !lin->keep_level, 1));
     } else {
         struct ck_ct sum = ck_ct_view(ctx, m->outer, m->level, 1);
         sum.level = m->level;
         sum.degree = 1;
         sum.scale = 1;
-        CK_TRY(ck_rescale(m->ev, out, &sum));
+        CK_TRY(lin->keep_level ? ck_drop(m->ev, out, &sum, m->level) : ck_rescale(m->ev, out, &sum));
     }
     out->scale = lin->out_scale;
     return lin->bias ? add_bias(m, out, &lin->bias[o]) : CK_OK;
@@ -433,7 +450,7 @@ static enum ck_err run(struct lin_map *m, struct ck_ct *out, const struct ck_ct 
         for (p.in0 = p.source0 = 0; p.in0 < lin->nin; p.in0 = p.in1, p.source0 = p.source1) {
             p.in1 = lin->nin - p.in0 > m->chunk ? p.in0 + m->chunk : lin->nin;
             for (p.source1 = p.source0; p.source1 < m->nsource && m->source[p.source1].in < p.in1; p.source1++) {}
-            if (p.make) CK_TRY(ck_lin_sources(m, in, &p));
+            if (p.make) CK_TRY(lin->raised ? ck_lin_raised_sources(m, in) : ck_lin_sources(m, in, &p));
             if (p.group1 > p.group0) CK_TRY(ck_lin_sums(m, &p));
         }
         for (uint32_t from = p.group0, to; o < end; o++, from = to) {
@@ -471,7 +488,7 @@ static enum ck_err check_operands(const struct ck_eval *ev, const struct ck_ct *
     }
     if (in[0].level == 0) return CK_ELEVEL;
     for (uint32_t o = 0; o < lin->nout; o++) {
-        if (!out[o].data || out[o].logn != ev->ctx->logn || out[o].max_level + 1 < in[0].level) return CK_ESHAPE;
+        if (!out[o].data || out[o].logn != ev->ctx->logn || out[o].max_level + !lin->keep_level < in[0].level) return CK_ESHAPE;
         for (uint32_t i = 0; i < lin->nin; i++)
             if (out[o].data == in[i].data) return CK_ESHAPE;
         if (!lin->bias) continue;

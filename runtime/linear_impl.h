@@ -83,6 +83,11 @@ static inline const struct ck_gadget *lin_gadget(const struct lin_map *m, const 
     return &m->ev->evk->gadget[key->gadget];
 }
 
+/* The key of a baby of a raised map; NULL: none. */
+static inline const struct ck_key *lin_raised_key(const struct lin_map *m, int32_t rotation)
+{
+    return ck_evk_find(m->ev->evk, CK_KEY_SPARSE + ck_galois_rotation(m->ctx, rotation), m->level);
+}
 /* linear_turn.c. The turns of all babies; m->turn and m->turn_of have room (ck_lin_turn_words). All keys are there. */
 void ck_lin_turns(struct lin_map *);
 size_t ck_lin_turn_words(const struct lin_map *);
@@ -92,6 +97,9 @@ void ck_lin_turns_count(struct lin_map *);
 size_t ck_lin_turn_digits(const struct lin_map *);
 /* What the pass needs of its inputs: digits, and polynomials of the sources that are not made on the fly. */
 enum ck_err ck_lin_sources(struct lin_map *, const struct ck_ct *in, const struct lin_pass *);
+
+/* The same for a raised map. */
+enum ck_err ck_lin_raised_sources(struct lin_map *, const struct ck_ct *in);
 
 /* sums[group] (+)= the products of the pass. CK_ERANDOM. */
 enum ck_err ck_lin_sums(const struct lin_map *, const struct lin_pass *);

@@ -74,13 +74,13 @@ static bool make_tile(const struct lin_map *m, const struct lin_pass *p, const s
         for (uint32_t i = 0; i < 2 && j < m->ell; i++) k->mulc(out[i], s->poly[i] + j * n + at, &g->p[j], tile, mod);
         return true;
     }
-    const size_t from = s->key->perm[at] & ~(tile - 1);
-    uint64_t *acc[2] = {tmp, tmp + tile};
+    const size_t from = s->key->perm ? s->key->perm[at] & ~(tile - 1) : at;
+    uint64_t *acc[2] = {s->key->perm ? tmp : out[0], s->key->perm ? tmp + tile : out[1]};
     const uint64_t *x[CK_MAX_Q];
     for (uint32_t i = 0; i < d; i++) x[i] = m->digits + (((s->in - p->in0) * d + i) * wide + j) * n + from;
     if (!ck_inner_tile(acc[0], acc[1], ctx, g, s->key, x, j, m->ell, from, tile, tmp + 2 * tile)) return false;
     if (j < m->ell) k->muladdc(acc[0], s->poly[0] + j * n + from, &g->p[j], tile, mod);
-    for (uint32_t i = 0; i < 2; i++) {
+    for (uint32_t i = 0; i < 2 && s->key->perm; i++) {
         // the permutation counts from the start of the limb
         const uint64_t *limb = (const uint64_t *)((uintptr_t)acc[i] - from * sizeof(uint64_t));
         k->permute(out[i], limb, s->key->perm + at, tile);

@@ -3,6 +3,7 @@
 // from the turn before its last step (ck_eval_turn). What hangs from one turn and has one gadget shares a ModUp, so composed
 // babies are hoisted as others are, from another place. In QP, leaves below the input are left to linear_sum.c, which makes them on the fly.
 #include "linear_impl.h"
+#include "thread.h"
 
 #include <string.h>
 
@@ -42,7 +43,7 @@ void ck_lin_turns(struct lin_map *m)
     m->turn = (struct lin_turn *)(void *)((uint64_t *)(void *)m->turn_of + words_for(lin->nbaby, sizeof *m->turn_of));
     m->nturn = 0;
     memset(m->turn_of, 0, lin->nbaby * sizeof *m->turn_of);
-    for (uint32_t s = 0; s < m->nsource; s++) {
+    for (uint32_t s = 0; s < m->nsource && !lin->raised; s++) {
         const uint32_t b = m->source[s].baby;
         m->turn_of[b] = turn_at(m, ck_rotation(m->ctx, lin->baby[b]));
     }
@@ -168,6 +169,39 @@ enum ck_err ck_lin_sources(struct lin_map *m, const struct ck_ct *in, const stru
             for (uint32_t g = 0; g < m->ev->evk->ngadget; g++)
                 CK_TRY(make_children(m, from, from ? m->turn[from - 1].poly : c, &m->ev->evk->gadget[g], digits, &at));
         }
+    }
+    return CK_OK;
+}
+
+// The one digit of what ModRaise left is the polynomial itself, with its centred coefficients modulo the special primes.
+static void raised_digit(struct lin_map *m, const uint64_t *a)
+{
+    const struct ck_context *ctx = m->ctx;
+    const struct ck_kernels *k = ctx->k;
+    const size_t n = ctx->n;
+    uint64_t *low = m->acc;
+    memcpy(low, a, n * sizeof *low);
+    k->intt(low, ctx->ntt[0]);
+    CK_PARALLEL(ctx->threads)
+    for (uint32_t j = 0; j < m->ell + m->kin; j++) {
+        const uint32_t prime = ck_limb_prime(ctx, m->ell, j);
+        uint64_t *to = m->digits + j * n;
+        if (j < m->ell) {
+            memcpy(to, a + j * n, n * sizeof *to);
+            continue;
+        }
+        k->lift(to, low, n, &ctx->mod[prime], &ctx->mod[0]);
+        k->ntt(to, ctx->ntt[prime]);
+    }
+}
+
+enum ck_err ck_lin_raised_sources(struct lin_map *m, const struct ck_ct *in)
+{
+    raised_digit(m, ck_ct_poly(in, 1));
+    for (uint32_t s = 0; s < m->nsource; s++) {
+        struct lin_source *source = &m->source[s];
+        source->key = lin_raised_key(m, m->lin->baby[source->baby]);
+        for (uint32_t j = 0; j < 2; j++) source->poly[j] = ck_ct_poly(in, j);
     }
     return CK_OK;
 }

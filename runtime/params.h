@@ -76,7 +76,8 @@ uint32_t ck_poly_depth(uint32_t degree);
 enum { CK_BOOT_MAX_FACTORS = 6, CK_BOOT_MAX_RADIX = 8 };
 
 struct ck_boot_shape {
-    uint32_t nstc, ncts;                        // factors of StC and CtS, one level each
+    uint32_t nstc, ncts;                        // factors of StC and CtS; those of CtS take a level each
+    uint32_t stc_levels;                        // levels of StC, at most nstc: the first factors keep theirs, whose prime all share
     uint32_t stc_radix[CK_BOOT_MAX_FACTORS];    // log2 of each radix; they sum to log_slots
     uint32_t cts_radix[CK_BOOT_MAX_FACTORS];
     uint32_t top;                               // level that ModRaise reaches
@@ -85,7 +86,7 @@ struct ck_boot_shape {
     double ratio;                               // Delta / q_0 at level 0: the sine's error is (2 pi ratio)^2 / 6 relative
 };
 
-/* The standard shape for 2^log_slots slots, 1 <= log_slots <= 15, that leaves `left` levels. */
+/* The standard shape for 2^log_slots slots, 2 <= log_slots <= 15, that leaves `left` levels. */
 void ck_boot_default(struct ck_boot_shape *out, uint32_t log_slots, uint32_t left);
 
 /* NULL if parameters and shape fit each other, else a static sentence that says what is wrong. The following want NULL. */
@@ -96,9 +97,9 @@ uint32_t ck_boot_depth(const struct ck_boot_shape *);
 
 /* The four parts in their order. A ciphertext at scale s <= ck_boot_nominal carries values up to R = ck_boot_nominal / s. Levels and
  * scales of the results are functions of the scale that goes in:
- *   StC      nstc -> 0                   s -> s
- *   ModRaise 0 -> top                    s -> s N/2n                                 (the trace's factor)
- *   CtS      top -> l = top - ncts       s N/2n -> sqrt(2) q_l s / (q_0 range)
+ *   StC      stc_levels -> 0             s -> s
+ *   ModRaise 0 -> top                    s -> s
+ *   CtS      top -> l = top - ncts       s -> sqrt(2) q_l s / (q_0 range)
  *   EvalMod  l -> l' = top - depth       that -> q_m 2 pi s / q_0,   m = l' + doublings */
 enum ck_boot_part { CK_BOOT_STC, CK_BOOT_MODRAISE, CK_BOOT_CTS, CK_BOOT_EVALMOD };
 double ck_boot_nominal(const struct ck_params *, const struct ck_boot_shape *);      // q_0 ratio

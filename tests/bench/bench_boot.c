@@ -105,7 +105,7 @@ static void measure(const struct boot_set *set, bench_row_fn emit, void *arg)
     for (int threads = 1; threads <= 2; threads++) {
         w.ctx->threads = threads;
         must(ck_eval_new(&w.ev, w.ctx, w.evk, NULL));
-        must(ck_encrypt(&w.in, w.ctx, w.sk, x, shape.nstc, ck_boot_scale(w.boot)));
+        must(ck_encrypt(&w.in, w.ctx, w.sk, x, shape.stc_levels, ck_boot_scale(w.boot)));
         const double ntt = bench_median(do_ntts, &w, RUNS) / NTTS;
         double us[4], sum = 0;
         for (int i = 0; i < 4; i++) sum += us[i] = bench_median(part[i].call, &w, RUNS);

@@ -69,7 +69,8 @@ static void through(const struct ck_context *ctx, const struct ck_secret *sk, co
     CHECK(fread(data, 1, w.size, f) == w.size);
     fclose(f);
     w.data = data;
-    struct ck_lin lin = {NIN, NOUT, 4, 8, 0, n, giant32, baby32, NULL, term, ref, out_scale};
+    const struct ck_lin lin = {.nin = NIN, .nout = NOUT, .ngiant = 4, .nbaby = 8, .nterm = n, .giant = giant32, .baby = baby32, .term = term,
+                               .bias = ref, .out_scale = out_scale};
     struct ck_eval *ev;
     struct ck_ct in[NIN], out[NOUT];
     CHECK_OK(ck_eval_new(&ev, ctx, evk, &w));

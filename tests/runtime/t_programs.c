@@ -320,7 +320,7 @@ static void sparse_keys(void)
     struct ck_file f;
     struct ck_evk *evk;
     struct ck_print keys;
-    const struct ck_galois_spec spec[] = {{ck_key_from_sparse(1), 2}, {5, 1}, {CK_KEY_TO_SPARSE, 0}, {0, 2}};
+    const struct ck_galois_spec spec[] = {{CK_KEY_SPARSE + 1, 2}, {5, 1}, {CK_KEY_SPARSE, 0}, {0, 2}};
     CHECK_OK(ck_context_new(&ctx, &model->params, 1));
     CHECK_OK(ck_secret_new(&sk, ctx));
     CHECK_OK(ck_keyset_new(&keys));
@@ -332,11 +332,11 @@ static void sparse_keys(void)
     CHECK(!ck_file_slurp(&bytes, &len, at("boot.keys")) && !ck_file_parse(&f, bytes, len, CK_KIND_EVAL));
     why = ck_evk_load(&evk, ctx, &f);
     CHECKF(!why, "load: %s", why);
-    CHECK(!ck_evk_covers(evk, spec, 4) && ck_evk_find(evk, CK_KEY_TO_SPARSE, 0) && !ck_evk_find(evk, CK_KEY_TO_SPARSE, 1));
+    CHECK(!ck_evk_covers(evk, spec, 4) && ck_evk_find(evk, CK_KEY_SPARSE, 0) && !ck_evk_find(evk, CK_KEY_SPARSE, 1));
     ck_evk_free(evk);
     for (uint32_t i = 0; i < f.nsections; i++) {
         uint32_t level = 1, np = 2;
-        if (f.section[i].a != CK_KEY_TO_SPARSE) continue;
+        if (f.section[i].a != CK_KEY_SPARSE) continue;
         uint8_t *head = (uint8_t *)bytes + (f.section[i].data - (uint8_t *)bytes), *entry = (uint8_t *)bytes + 128 + 32ul * i;
         for (int k = 0; k < 2; k++) {
             memcpy(head + (k ? 12 : 4), k ? &np : &level, 4);
