@@ -29,7 +29,7 @@ struct ck_evk;          // evaluation keys: relinearisation and rotations, each 
 struct ck_weights;      // a mapped weights file
 struct ck_route;
 
-/* Checks the parameters and makes the tables of every prime: 32 N bytes a prime (another 32*2n if n < N/2).
+/* Checks the parameters and makes the tables of every prime: at most 32 N bytes a prime (another 32*2n if n < N/2).
  * own     out, free with ck_context_free after everything made from it; NULL may be freed
  * threads number of threads that operations use, >= 1; results do not depend on it
  * errors  CK_ESECURE below 128-bit security unless the parameters are marked insecure (security = 0: tests only);

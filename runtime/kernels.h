@@ -103,7 +103,7 @@ const struct ck_kernels *ck_kernels_named(const char *name);
 struct ck_mod ck_mod_init(uint64_t q);
 struct ck_shoup ck_shoup_init(uint64_t w, const struct ck_mod *);
 
-/* Twiddles for prime q (1 mod 2^(logn+1)), size 2^logn, 1 <= logn <= 16, in the form that the table reads; 32 N bytes.
+/* Twiddles for prime q (1 mod 2^(logn+1)), size 2^logn, 1 <= logn <= 16, in the form that the table reads: 32 N bytes, 18 N for IFMA.
  * NULL if out of memory or q is no such prime. Own: free with ck_ntt_free. ck_ntt_new is for the selected table. */
 struct ck_ntt *ck_ntt_new(uint64_t q, uint32_t logn);
 struct ck_ntt *ck_ntt_new_for(uint64_t q, uint32_t logn, const struct ck_kernels *);

@@ -196,7 +196,7 @@ static void i_lift(uint64_t *out, const uint64_t *a, size_t n, const struct ck_m
     const vec half = splat(from->q / 2), neg = splat(to->q - from->q % to->q);
     size_t i = 0;
     for (; i + 8 <= n; i += 8) {
-        vec x = load(a + i), r = finish(barrett(x, &c), &c);
+        vec x = load(a + i), r = finish(barrett(x, zero(), &c), &c);
         store(out + i, csub(_mm512_mask_add_epi64(r, _mm512_cmpgt_epu64_mask(x, half), r, neg), c.q));
     }
     if (i < n) ck_kernels_c.lift(out + i, a + i, n - i, to, from);

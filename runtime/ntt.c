@@ -49,6 +49,12 @@ static uint64_t root_of_unity(const struct ck_mod *m, uint32_t logn)
     return 0;
 }
 
+// Words of w and iw.
+static uint32_t words_of(const struct ck_ntt *t)
+{
+    return t->form == CK_TW_SHOUP52 ? 1u << (t->logn - 3) : 1u << t->logn;
+}
+
 static void put(const struct ck_ntt *t, uint64_t *w, uint64_t *wq, uint32_t k, uint64_t x)
 {
     uint64_t q = t->mod.q;
@@ -58,7 +64,7 @@ static void put(const struct ck_ntt *t, uint64_t *w, uint64_t *wq, uint32_t k, u
         wq[k] = (uint64_t)(((ck_u128)x << 64) / q);
         break;
     case CK_TW_SHOUP52:
-        w[k] = x;
+        if (k < words_of(t)) w[k] = x;
         wq[k] = (uint64_t)(((ck_u128)x << 52) / q);
         break;
     case CK_TW_DOUBLE: {
@@ -80,11 +86,11 @@ struct ck_ntt *ck_ntt_new_for(uint64_t q, uint32_t logn, const struct ck_kernels
     t->form = logn < CK_NTT_FAST_LOGN ? (uint32_t)CK_TW_SHOUP64 : k->twiddles;
     uint64_t root = root_of_unity(&t->mod, logn);
     uint32_t n = 1u << logn;
-    size_t bytes = n < 8 ? 64 : n * sizeof(uint64_t);
+    size_t bytes = n < 8 ? 64 : n * sizeof(uint64_t), some = n < 8 ? 64 : words_of(t) * sizeof(uint64_t);
     uint64_t *pow = malloc(n * sizeof *pow);
-    t->w.u = aligned_alloc(64, bytes);
+    t->w.u = aligned_alloc(64, some);
     t->wq.u = aligned_alloc(64, bytes);
-    t->iw.u = aligned_alloc(64, bytes);
+    t->iw.u = aligned_alloc(64, some);
     t->iwq.u = aligned_alloc(64, bytes);
     if (!root || !pow || !t->w.u || !t->wq.u || !t->iw.u || !t->iwq.u) {
         free(pow);

@@ -8,7 +8,7 @@
 /* Forms of the tables w and wq. DOUBLE stores doubles in both arrays. */
 enum ck_twiddles {
     CK_TW_SHOUP64,      // w reduced, wq = floor(w 2^64 / q)
-    CK_TW_SHOUP52,      // w reduced, wq = floor(w 2^52 / q)
+    CK_TW_SHOUP52,      // w reduced, wq = floor(w 2^52 / q); of w only the first N/8 words exist, all but the last three stages
     CK_TW_DOUBLE,       // w centred in (-q/2, q/2), wq = w/q rounded
 };
 

@@ -4,25 +4,30 @@
 //
 // Two passes. The first works on columns of the N/1024 x 1024 matrix, tile by tile of 8 columns (one cache line wide) with the
 // second radix step in a 4 KiB scratch; the second works on blocks of 1024 words in L1: a radix-16 step, then blocks of
-// 64 words in eight registers, transposed once before the last three stages.
+// 64 words in eight registers, two at once so that one waits less for its own products, transposed once before the last three stages.
 //
-// Two instances of each transform: `lazy` for q < 2^52/33 (46.95 bits), without any conditional subtraction, and a reducing
-// one up to 2^50. Lazy values are integers known modulo 2^52 (bits 52..63 hold garbage, which multiply-adds ignore), so a value may be
-// used as a factor when its true value is in [0, 2^52), and as an addend always.
+// Values are integers known modulo 2^52 (bits 52..63 hold garbage, which multiply-adds ignore): a value may be used as a factor when
+// its true value is in [0, 2^52), and as an addend always. A product may start from any constant, so [0,2q) becomes any interval of that
+// length for nothing; so does a Barrett reduction (two multiply-adds), whose quotient starts from a constant.
+// Two instances of each transform: `lazy` for q <= 2^52/33 (46.95 bits) and a reducing one up to 2^50.
 //
-// Forward, lazy. A radix-R step of s stages maps inputs in [0,B) to x + c + [-2qs, 2qs) where x is input number 0 and c = 2qs its
-// offset: all outputs descend from it by additions of products in [0,2q). It is reduced to [0,2q) first, by two
-// multiply-adds, so outputs are in [0,(2+4s)q): 14q for R = 8, 18q for R = 16. Input i > 0 of the first half is added to for
-// e stages before it is multiplied; offset 2qe keeps it nonnegative, and its value stays below B + 4qe <= 18q + 8q or
-// 14q + 12q = 26q (e <= 2 for R = 8, e <= 3 for R = 16, whose inputs are below 14q), so below 2^52 as 33q <= 2^52.
-// The first step has inputs below q and does not reduce (outputs below 13q); neither does the last (outputs below 14q + 12q).
+// Forward, lazy: no reduction before the end. Products are in [-q,q). A value that is not multiplied in a stage becomes x + p and
+// x - p, so after s stages it is an input number plus at most sq and at least -sq; 16q are added to the inputs that the first
+// stage does not multiply. Inputs are below q and there are at most 16 stages, so all values lie in [0,33q), below 2^52.
+// Forward, reducing: x is reduced to [q,3q) in every stage, so outputs are in [0,4q), below 2^52.
 //
-// Inverse, lazy. Every step has inputs in [0,4q). Sums are formed without reduction; differences get the offset that makes
-// them nonnegative, at most 4q 2^(s-1), and are below 4q 2^s <= 32q. Products start from a constant instead of 0, which gives them
-// offsets for free: in the last stage of a step 0; one stage before, q for the later minuend and -q for the subtrahend, so that
-// their sum is in [0,4q) and their difference nonnegative; two stages before (R = 8), 6q, 0, 2q, 0 for numbers 1, 3, 5, 7, so
-// that 1 - 3 and 5 - 7 are in [0,8q], the sums in [6q,10q) and [2q,6q), and output 1 in [8q,16q). Outputs 0 and (R = 8) 1 are reduced by
-// two multiply-adds to [0,2q). The last stage multiplies sums by 1/N and differences by w/N.
+// Inverse, lazy. Inputs of a step are in [2q,6q) where their number is even and in [-2q,2q) where it is odd, so in its first stage
+// sums are in [0,8q) and differences positive and below 8q. Later sums of sums double, to at most 32q, and their differences get
+// an offset. Products start where they need no offset. In the last stage that is the interval wanted of the output; one stage before
+// (`top`, `low`: numbers i and i + R/2 of the next stage), 2q apart, so that their difference is in [0,4q) and their sum in the
+// interval wanted; two stages before (R = 8), 6q, 0, 2q, 0 for numbers 1, 3, 5, 7, so that 1 - 3 and 5 - 7 are in [0,8q), the sums in
+// [6q,10q) and [2q,6q), and output 1 in [8q,16q). Outputs 0 and (R = 8) 1 are reduced. Which interval is wanted follows from the parity of
+// the step's number among those of its stage, for its outputs have that number in the next step. The last stage of all
+// multiplies sums by 1/N and differences by w/N. Inverse, reducing: the same with [q,3q) and [-q,q) in every stage, sums reduced.
+// The first step of all has inputs in [0,q) and adds an offset.
+//
+// Twiddles of the last three stages, eight words each, are nearly all of them; only wq is kept. wq = floor(w 2^52 / q) and q does not divide
+// w 2^52, so wq q lies between (w-1) 2^52 and w 2^52, both excluded: w = HI(wq, q) + 1, one multiply-add instead of 8 bytes a word.
 #include "ntt.h"
 #include "kernels_ifma.h"
 #include "vec_ifma.h"
@@ -30,92 +35,121 @@
 
 INLINE vec times(const struct consts *c, int64_t k) { return splat((uint64_t)k * c->q1); }
 
-// Twiddle k of a stage: one word for all lanes, or eight words.
-INLINE vec twiddle(const uint64_t *w, int k, bool lanes)
+// Where a stage finds its twiddles: one word for all lanes, or eight words (`lanes`).
+struct twiddles {
+    const uint64_t *w, *wq;
+};
+
+struct factor {
+    vec w, wq;
+};
+
+// Number k of stage s of a step whose first stage starts at `base`.
+INLINE struct factor twiddle(struct twiddles t, size_t base, int s, int k, bool lanes, const struct consts *c)
 {
-    return lanes ? load(w + 8 * k) : splat(w[k]);
+    if (!lanes) return (struct factor){splat(t.w[(base << s) + (size_t)k]), splat(t.wq[(base << s) + (size_t)k])};
+    const vec wq = load(t.wq + (base << s) + 8 * (size_t)k);
+    return (struct factor){hi(splat(1), wq, c->q), wq};
 }
 
-enum { FIRST = 1, LAST = 2 };
+enum place { INNER, FIRST, LAST };
 
-// One forward radix-R step on v[0..R). Stage s has its twiddles at (base << s) in the tables.
-INLINE void fwd(vec *v, int R, const struct ck_ntt *t, size_t base, bool lanes, int place, bool lazy,
+// `sets` independent forward radix-R steps on v[0..R), v[R..2R), ... Stage s of set j has its twiddles at (base + j step) << s.
+INLINE void fwd(vec *v, int R, int sets, const struct ck_ntt *t, size_t base, size_t step, bool lanes, enum place place, bool lazy,
                 const struct consts *c)
 {
+    const struct twiddles tw = {t->w.u, t->wq.u};
     const int stages = R == 16 ? 4 : R == 8 ? 3 : R == 4 ? 2 : 1;
-    if (lazy) {
-        if (!place) v[0] = barrett(v[0], c);
 #pragma GCC unroll 16
-        for (int i = 0; i < R / 2; i++) {
-            int e = i == 0 ? stages : i < 2 ? stages - 1 : i < 4 ? stages - 2 : stages - 3;
-            v[i] = add(v[i], times(c, 2 * e));
-        }
-    }
+    for (int i = 0; i < R * sets; i++)
+        if (place == FIRST && i % R < R / 2) v[i] = add(v[i], lazy ? times(c, 16) : c->q);
 #pragma GCC unroll 4
     for (int s = 0; s < stages; s++) {
         const int h = R >> (s + 1);
-        const uint64_t *w = t->w.u + (base << s), *wq = t->wq.u + (base << s);
 #pragma GCC unroll 16
         for (int i = 0; i < R; i++) {
             if (i & h) continue;
-            const int k = i / (2 * h);
-            vec p = product(zero(), v[i + h], twiddle(w, k, lanes), twiddle(wq, k, lanes), c);
-            if (lazy) {
-                v[i + h] = sub(v[i], p);
-                v[i] = add(v[i], p);
-            } else {                                        // in and out: [0,4q), 4q <= 2^52
-                vec x = csub(v[i], c->q2);
-                p = _mm512_and_si512(p, c->mask);
-                v[i] = add(x, p);
-                v[i + h] = add(sub(x, p), c->q2);
+#pragma GCC unroll 2
+            for (int j = 0; j < sets; j++) {
+                const struct factor f = twiddle(tw, base + (size_t)j * step, s, i / (2 * h), lanes, c);
+                vec *x = v + R * j + i, *y = x + h, p = product(c->nq, *y, f.w, f.wq, c);
+                if (!lazy && (place != FIRST || s > 0)) *x = barrett(*x, splat(-1ull), c);
+                *y = sub(*x, p);
+                *x = add(*x, p);
             }
         }
     }
 }
 
-// The constant from which the product at position i of stage s (half distance h) starts, in units of q: see the header.
-INLINE int start_of(int i, int R, int h)
+// The interval wanted of a step's outputs in the next step: that of even numbers or of odd ones.
+struct wanted {
+    vec top, low;       // where products of the last and, in pairs, of the last but one stage start; reducing: top only
+    vec less;           // where the quotient of a reduction starts
+};
+
+INLINE struct wanted wanted(bool odd, bool lazy, const struct consts *c)
 {
-    if (2 * h == R) return 0;
-    if (4 * h == R) return i & (2 * h) ? -1 : 1;
-    return i & (2 * h) ? 0 : i & (4 * h) ? 2 : 6;
+    if (!lazy) return odd ? (struct wanted){c->nq, zero(), splat(1)} : (struct wanted){c->q, zero(), splat(-1ull)};
+    return odd ? (struct wanted){zero(), times(c, -2), zero()} : (struct wanted){times(c, 2), zero(), splat(-2ull)};
 }
 
-// One inverse radix-R step, R <= 8.
-INLINE void inv(vec *v, int R, const struct ck_ntt *t, size_t base, bool lanes, int place, bool lazy, const struct consts *c)
+// For steps in eight lanes, whose numbers are the lanes'.
+INLINE struct wanted wanted_lanes(bool lazy, const struct consts *c)
 {
+    const struct wanted even = wanted(false, lazy, c), odd = wanted(true, lazy, c);
+    return (struct wanted){_mm512_mask_mov_epi64(even.top, 0xaa, odd.top), _mm512_mask_mov_epi64(even.low, 0xaa, odd.low),
+                           _mm512_mask_mov_epi64(even.less, 0xaa, odd.less)};
+}
+
+// Where the product at position i of stage s (half distance h) starts, R <= 8, lazy: see the header.
+INLINE vec start_of(int i, int R, int h, const struct wanted *to, const struct consts *c)
+{
+    if (2 * h == R) return to->top;
+    if (4 * h == R) return i & (2 * h) ? to->low : to->top;
+    return times(c, i & (2 * h) ? 0 : i & (4 * h) ? 2 : 6);
+}
+
+// `sets` independent inverse radix-R steps, R <= 8. `to`: what is wanted of the outputs of each set.
+INLINE void inv(vec *v, int R, int sets, const struct ck_ntt *t, size_t base, size_t step, bool lanes, enum place place, bool lazy,
+                const struct wanted *to, const struct consts *c)
+{
+    const struct twiddles tw = {t->iw.u, t->iwq.u};
+    const struct factor n = {splat(t->ninv.w), splat(t->ninv.w52)}, nw = {splat(t->ninvw.w), splat(t->ninvw.w52)};
     const int stages = R == 8 ? 3 : R == 4 ? 2 : 1;
 #pragma GCC unroll 3
     for (int s = stages - 1; s >= 0; s--) {
         const int h = R >> (s + 1);
-        const uint64_t *w = t->iw.u + (base << s), *wq = t->iwq.u + (base << s);
-        const bool final = place == LAST && s == 0;
+        const bool first = place == FIRST && s == stages - 1, final = place == LAST && s == 0;
 #pragma GCC unroll 8
         for (int i = 0; i < R; i++) {
             if (i & h) continue;
-            const int k = i / (2 * h);
-            vec wv = final ? splat(t->ninvw.w) : twiddle(w, k, lanes);
-            vec wqv = final ? splat(t->ninvw.w52) : twiddle(wq, k, lanes);
-            vec x = add(v[i], v[i + h]), d = sub(v[i], v[i + h]);
-            if (lazy) {
-                // Only sums of plain inputs (numbers that are multiples of 2h) lack the offset.
-                if (i % (2 * h) == 0) d = add(d, times(c, 4 * h));
-                v[i + h] = product(times(c, start_of(i + h, R, h)), d, wv, wqv, c);
-                v[i] = x;
-            } else {                                        // in and out: [0,2q)
-                v[i + h] = _mm512_and_si512(product(zero(), add(d, c->q2), wv, wqv, c), c->mask);
-                v[i] = csub(x, c->q2);
-            }
-            if (final) {
-                vec nw = splat(t->ninv.w), nwq = splat(t->ninv.w52);
-                v[i] = finish(product(zero(), v[i], nw, nwq, c), c);
-                v[i + h] = finish(v[i + h], c);
+#pragma GCC unroll 2
+            for (int j = 0; j < sets; j++) {
+                const struct factor f = final ? nw : twiddle(tw, base + (size_t)j * step, s, i / (2 * h), lanes, c);
+                vec *x = v + R * j + i, *y = x + h, d = sub(*x, *y);
+                *x = add(*x, *y);
+                if (first) d = add(d, c->q);
+                if (final) {
+                    if (lazy && s < stages - 1 && i == 0) d = add(d, times(c, 4 * h));
+                    *x = finish(product(zero(), *x, n.w, n.wq, c), c);
+                    *y = finish(product(zero(), d, f.w, f.wq, c), c);
+                } else if (lazy) {
+                    if (s < stages - 1 && i % (2 * h) == 0) d = add(d, times(c, 4 * h));    // only sums of plain inputs lack it
+                    *y = product(start_of(i + h, R, h, &to[j], c), d, f.w, f.wq, c);
+                } else {
+                    // The next stage subtracts numbers with bit 2h set; after the last one the set decides.
+                    const struct wanted next = s ? wanted(i & (2 * h), false, c) : to[j];
+                    *x = first ? add(*x, next.top) : barrett(*x, next.less, c);
+                    *y = product(next.top, d, f.w, f.wq, c);
+                }
             }
         }
     }
-    if (lazy && place != LAST) {
-        v[0] = barrett(v[0], c);
-        if (R == 8) v[1] = barrett(v[1], c);
+#pragma GCC unroll 2
+    for (int j = 0; j < sets; j++) {
+        if (!lazy || place == LAST) continue;
+        v[R * j] = barrett(v[R * j], to[j].less, c);
+        if (R == 8) v[R * j + 1] = barrett(v[R * j + 1], to[j].less, c);
     }
 }
 
@@ -154,16 +188,15 @@ INLINE void fwd_columns(uint64_t *a, int R1, int R2, const struct ck_ntt *t, boo
             vec v[8];
 #pragma GCC unroll 8
             for (int i = 0; i < R1; i++) v[i] = load(p + 1024 * (g + i * R2));
-            fwd(v, R1, t, 1, false, FIRST, lazy, &c);
+            fwd(v, R1, 1, t, 1, 0, false, FIRST, lazy, &c);
 #pragma GCC unroll 8
-            for (int i = 0; i < R1; i++)
-                store(R2 == 1 ? p + 1024 * i : scratch + 8 * (g + i * R2), v[i]);
+            for (int i = 0; i < R1; i++) store(R2 == 1 ? p + 1024 * i : scratch + 8 * (g + i * R2), v[i]);
         }
         for (int g = 0; R2 > 1 && g < R1; g++) {
             vec v[8];
 #pragma GCC unroll 8
             for (int i = 0; i < R2; i++) v[i] = load(scratch + 8 * (g * R2 + i));
-            fwd(v, R2, t, (size_t)(R1 + g), false, 0, lazy, &c);
+            fwd(v, R2, 1, t, (size_t)(R1 + g), 0, false, INNER, lazy, &c);
 #pragma GCC unroll 8
             for (int i = 0; i < R2; i++) store(p + 1024 * (g * R2 + i), v[i]);
         }
@@ -173,31 +206,31 @@ INLINE void fwd_columns(uint64_t *a, int R1, int R2, const struct ck_ntt *t, boo
 INLINE void inv_columns(uint64_t *a, int R1, int R2, const struct ck_ntt *t, bool lazy)
 {
     const struct consts c = consts_of(&t->mod);
+    const struct wanted to[] = {wanted(false, lazy, &c), wanted(true, lazy, &c)};
     _Alignas(64) uint64_t scratch[64 * 8];
     for (int col = 0; col < 1024; col += 8) {
         uint64_t *p = a + col;
-        for (int g = 0; R2 > 1 && g < R1; g++) {
-            vec v[8];
-#pragma GCC unroll 8
-            for (int i = 0; i < R2; i++) v[i] = load(p + 1024 * (g * R2 + i));
-            inv(v, R2, t, (size_t)(R1 + g), false, 0, lazy, &c);
-#pragma GCC unroll 8
-            for (int i = 0; i < R2; i++) store(scratch + 8 * (g * R2 + i), v[i]);
+        for (int g = 0; R2 > 1 && g < R1; g += 2) {
+            vec v[16];
+#pragma GCC unroll 16
+            for (int i = 0; i < 2 * R2; i++) v[i] = load(p + 1024 * (g * R2 + i));
+            inv(v, R2, 2, t, (size_t)(R1 + g), 1, false, INNER, lazy, to, &c);
+#pragma GCC unroll 16
+            for (int i = 0; i < 2 * R2; i++) store(scratch + 8 * (g * R2 + i), v[i]);
         }
         for (int g = 0; g < R2; g++) {
             vec v[8];
 #pragma GCC unroll 8
-            for (int i = 0; i < R1; i++)
-                v[i] = load(R2 == 1 ? p + 1024 * i : scratch + 8 * (g + i * R2));
-            inv(v, R1, t, 1, false, LAST, lazy, &c);
+            for (int i = 0; i < R1; i++) v[i] = load(R2 == 1 ? p + 1024 * i : scratch + 8 * (g + i * R2));
+            inv(v, R1, 1, t, 1, 0, false, LAST, lazy, to, &c);
 #pragma GCC unroll 8
             for (int i = 0; i < R1; i++) store(p + 1024 * (g + i * R2), v[i]);
         }
     }
 }
 
-// Block number b of 1024 words: ten stages.
-INLINE void fwd_block(uint64_t *a, size_t b, const struct ck_ntt *t, bool lazy)
+// Block number b of 1024 words: ten stages. `place`: FIRST where the transform has no other pass (N = 1024).
+INLINE void forward_block(uint64_t *a, size_t b, const struct ck_ntt *t, enum place place, bool lazy)
 {
     const struct consts c = consts_of(&t->mod);
     const size_t n = (size_t)1 << t->logn;
@@ -205,70 +238,76 @@ INLINE void fwd_block(uint64_t *a, size_t b, const struct ck_ntt *t, bool lazy)
         vec v[16];
 #pragma GCC unroll 16
         for (int i = 0; i < 16; i++) v[i] = load(a + col + 64 * i);
-        fwd(v, 16, t, n / 1024 + b, false, 0, lazy, &c);
+        fwd(v, 16, 1, t, n / 1024 + b, 0, false, place, lazy, &c);
 #pragma GCC unroll 16
         for (int i = 0; i < 16; i++) store(a + col + 64 * i, v[i]);
     }
-    for (size_t k = 0; k < 16; k++) {
-        vec v[8];
-#pragma GCC unroll 8
-        for (int i = 0; i < 8; i++) v[i] = load(a + 64 * k + 8 * i);
-        fwd(v, 8, t, n / 64 + 16 * b + k, false, 0, lazy, &c);
+    for (size_t k = 0; k < 16; k += 2) {
+        vec v[16];
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; i++) v[i] = load(a + 64 * k + 8 * (size_t)i);
+        fwd(v, 8, 2, t, n / 64 + 16 * b + k, 1, false, INNER, lazy, &c);
         transpose(v);
-        fwd(v, 8, t, n / 8 + 8 * (16 * b + k), true, LAST, lazy, &c);
+        transpose(v + 8);
+        fwd(v, 8, 2, t, n / 8 + 8 * (16 * b + k), 8, true, INNER, lazy, &c);
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; i++) store(a + 64 * k + 8 * (size_t)i, finish(barrett(v[i], zero(), &c), &c));
+    }
+}
+
+INLINE void inverse_block(uint64_t *a, size_t b, const struct ck_ntt *t, enum place place, bool lazy)
+{
+    const struct consts c = consts_of(&t->mod);
+    const struct wanted to[] = {wanted(false, lazy, &c), wanted(true, lazy, &c)};
+    const struct wanted lane = wanted_lanes(lazy, &c), lanes[] = {lane, lane};
+    const struct wanted out = b & 1 ? to[1] : to[0], outs[] = {out, out};
+    const size_t n = (size_t)1 << t->logn, base = n / 1024 + b;
+    for (size_t k = 0; k < 16; k += 2) {
+        vec v[16];
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; i++) v[i] = load(a + 64 * k + 8 * (size_t)i);
+        inv(v, 8, 2, t, n / 8 + 8 * (16 * b + k), 8, true, FIRST, lazy, lanes, &c);
+        transpose(v);
+        transpose(v + 8);
+        inv(v, 8, 2, t, n / 64 + 16 * b + k, 1, false, INNER, lazy, to, &c);
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; i++) store(a + 64 * k + 8 * (size_t)i, v[i]);
+    }
+    for (int col = 0; col < 64; col += 8) {
+        vec v[16], u[8];
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; i++) v[i] = load(a + col + 64 * i);
+        inv(v, 4, 2, t, 4 * base, 1, false, INNER, lazy, to, &c);
+        inv(v + 8, 4, 2, t, 4 * base + 2, 1, false, INNER, lazy, to, &c);
+#pragma GCC unroll 2
+        for (int i = 0; i < 4; i += 2) {
 #pragma GCC unroll 8
-        for (int i = 0; i < 8; i++) {
-            vec x = lazy ? barrett(v[i], &c) : csub(v[i], c.q2);
-            store(a + 64 * k + 8 * i, finish(x, &c));
+            for (int j = 0; j < 8; j++) u[j] = v[4 * (j % 4) + i + j / 4];
+            inv(u, 4, 2, t, base, 0, false, place, lazy, outs, &c);
+#pragma GCC unroll 8
+            for (int j = 0; j < 8; j++) store(a + col + 64 * (4 * (j % 4) + i + j / 4), u[j]);
         }
     }
 }
 
-// `whole`: the transform has no other pass (N = 1024).
-INLINE void inv_block(uint64_t *a, size_t b, const struct ck_ntt *t, bool whole, bool lazy)
+INLINE void fwd_block(uint64_t *a, size_t b, const struct ck_ntt *t, bool lazy)
 {
-    const struct consts c = consts_of(&t->mod);
-    const size_t n = (size_t)1 << t->logn;
-    for (size_t k = 0; k < 16; k++) {
-        vec v[8];
-#pragma GCC unroll 8
-        for (int i = 0; i < 8; i++) v[i] = load(a + 64 * k + 8 * i);
-        inv(v, 8, t, n / 8 + 8 * (16 * b + k), true, 0, lazy, &c);
-        transpose(v);
-        inv(v, 8, t, n / 64 + 16 * b + k, false, 0, lazy, &c);
-#pragma GCC unroll 8
-        for (int i = 0; i < 8; i++) store(a + 64 * k + 8 * i, v[i]);
-    }
-    for (int col = 0; col < 64; col += 8) {
-        vec v[16], u[4];
-        const size_t base = n / 1024 + b;
-#pragma GCC unroll 16
-        for (int i = 0; i < 16; i++) v[i] = load(a + col + 64 * i);
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; i++) inv(v + 4 * i, 4, t, 4 * base + (size_t)i, false, 0, lazy, &c);
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; i++) {
-#pragma GCC unroll 4
-            for (int j = 0; j < 4; j++) u[j] = v[4 * j + i];
-            inv(u, 4, t, base, false, whole ? LAST : 0, lazy, &c);
-#pragma GCC unroll 4
-            for (int j = 0; j < 4; j++) store(a + col + 64 * (4 * j + i), u[j]);
-        }
-    }
+    if (t->logn == CK_NTT_TILE_LOGN) forward_block(a, 0, t, FIRST, lazy);
+    else forward_block(a, b, t, INNER, lazy);
 }
 
 #include "ntt_pass_tmpl.h"
 
-INLINE void inverse_block(uint64_t *a, size_t b, const struct ck_ntt *t, bool lazy)
+INLINE void inv_block(uint64_t *a, size_t b, const struct ck_ntt *t, bool lazy)
 {
-    if (t->logn == CK_NTT_TILE_LOGN) inv_block(a, 0, t, true, lazy);
-    else inv_block(a, b, t, false, lazy);
+    if (t->logn == CK_NTT_TILE_LOGN) inverse_block(a, 0, t, LAST, lazy);
+    else inverse_block(a, b, t, INNER, lazy);
 }
 
 static bool is_lazy(const struct ck_ntt *t) { return 33 * t->mod.q <= 1ull << 52; }
 
-static void iblock_lazy(uint64_t *a, uint32_t b, const struct ck_ntt *t) { inverse_block(a, b, t, true); }
-static void iblock_reducing(uint64_t *a, uint32_t b, const struct ck_ntt *t) { inverse_block(a, b, t, false); }
+static void iblock_lazy(uint64_t *a, uint32_t b, const struct ck_ntt *t) { inv_block(a, b, t, true); }
+static void iblock_reducing(uint64_t *a, uint32_t b, const struct ck_ntt *t) { inv_block(a, b, t, false); }
 
 static void check(const uint64_t *a, const struct ck_ntt *t)
 {

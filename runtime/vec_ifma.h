@@ -38,8 +38,8 @@ INLINE vec product(vec acc, vec y, vec w, vec wq, const struct consts *c)
     return lo(lo(acc, y, w), h, c->nq);
 }
 
-/* any value in [0,2^52) to [0,2q), modulo 2^52 */
-INLINE vec barrett(vec x, const struct consts *c) { return lo(x, hi(zero(), x, c->v52), c->nq); }
+/* any value in [0,2^52) to [0,2q) less `less` (small) times q, modulo 2^52 */
+INLINE vec barrett(vec x, vec less, const struct consts *c) { return lo(x, hi(less, x, c->v52), c->nq); }
 /* a value in [0,2q) known modulo 2^52 to [0,q) */
 INLINE vec finish(vec x, const struct consts *c) { return csub(_mm512_and_si512(x, c->mask), c->q); }
 #endif
