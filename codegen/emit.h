@@ -53,6 +53,12 @@ struct key {
     uint32_t level;
 };
 
+struct route {
+    int32_t rotation;
+    uint32_t level;
+    int32_t step;
+};
+
 struct reg {
     uint32_t count, max_level, max_degree;
 };
@@ -69,6 +75,8 @@ struct program {
     size_t nsteps;
     struct key *keys;
     size_t nkeys;
+    struct route *routes;
+    size_t nroutes;
     struct reg *regs;
     size_t nregs;
     uint32_t nin;
@@ -76,6 +84,7 @@ struct program {
     uint32_t *in_reg, *out_reg;
     uint64_t weights_bytes;
     double key_bytes, peak_bytes;
+    double key_us;                          // of the predicted time: what keys of a higher level and composed rotations add
     uint8_t fingerprint[32];
 };
 

@@ -329,12 +329,19 @@ static void ports(FILE *f, const struct program *p)
     fprintf(f, "};\n");
 }
 
-static void keys(FILE *f, const struct program *p)
+static void key_list(FILE *f, const struct program *p)
 {
-    if (!p->nkeys) return;
     fprintf(f, "static const struct ck_key_spec keys[] = {     // rotation (0: relinearisation), highest level of use\n    ");
     for (size_t k = 0; k < p->nkeys; k++)
         fprintf(f, "%s{%d, %u}", !k ? "" : k % 10 ? ", " : ",\n    ", p->keys[k].rotation, p->keys[k].level);
+    fprintf(f, "};\n");
+}
+
+static void route_list(FILE *f, const struct program *p)
+{
+    fprintf(f, "static const struct ck_route routes[] = {     // rotation without a key, level, last step\n    ");
+    for (size_t k = 0; k < p->nroutes; k++)
+        fprintf(f, "%s{%d, %u, %d}", !k ? "" : k % 8 ? ", " : ",\n    ", p->routes[k].rotation, p->routes[k].level, p->routes[k].step);
     fprintf(f, "};\n");
 }
 
@@ -376,7 +383,8 @@ void emit_model(FILE *f, const struct program *p)
     for (size_t k = 0; k < p->nsteps; k++) emit_step(f, p, k);
     fprintf(f, "    return CK_OK;\n}\n\n");
     boot_shape(f, &p->boot);
-    keys(f, p);
+    if (p->nkeys) key_list(f, p);
+    if (p->nroutes) route_list(f, p);
     ports(f, p);
     steps(f, p);
     fprintf(f, "\nconst struct ck_model model = {\n    .name = ");
@@ -387,6 +395,7 @@ void emit_model(FILE *f, const struct program *p)
     params(f, p);
     if (p->boot.nstc) fprintf(f, "    .boot = &boot_shape,\n");
     if (p->nkeys) fprintf(f, "    .keys = keys, .nkeys = %zu,\n", p->nkeys);
+    if (p->nroutes) fprintf(f, "    .routes = routes, .nroutes = %zu,\n", p->nroutes);
     fprintf(f, "    .nin = %u, .nout = %u, .nregs = %zu,\n    .in = in, .out = out, .regs = regs, .in_reg = in_reg, .out_reg = out_reg,\n",
             p->nin, p->m->noutputs, p->nregs);
     fprintf(f, "    .steps = steps, .nsteps = %zu, .peak_bytes = %.0f, .seconds = %.6g, .weights_bytes = %llu,\n    .run = run,\n};\n", p->nsteps,

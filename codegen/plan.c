@@ -106,10 +106,15 @@ void emit_plan(FILE *f, const struct program *p)
         layer(f, &p->steps[s], &p->ops[p->steps[s].first].inst->args[0]->type, s + 1 == p->nsteps);
     fprintf(f, "  ],\n  \"totals\": {");
     numbers(f, &total);
-    fprintf(f, ",\n    \"keys\": %zu, \"key_bytes\": %.0f, \"weights_bytes\": %llu, \"peak_bytes\": %.0f, \"threads\": %d},\n", p->nkeys,
-            p->key_bytes, (unsigned long long)p->weights_bytes, p->peak_bytes, p->opt->threads);
+    fprintf(f, ",\n    \"keys\": %zu, \"key_bytes\": %.0f, \"composed\": %zu, \"key_microseconds\": %.0f, \"weights_bytes\": %llu, "
+               "\"peak_bytes\": %.0f, \"threads\": %d},\n", p->nkeys, p->key_bytes, p->nroutes, p->key_us,
+            (unsigned long long)p->weights_bytes, p->peak_bytes, p->opt->threads);
     fprintf(f, "  \"keys\": [");
     for (size_t i = 0; i < p->nkeys; i++)
         fprintf(f, "%s{\"rotation\": %d, \"level\": %u}", !i ? "\n    " : i % 4 ? ", " : ",\n    ", p->keys[i].rotation, p->keys[i].level);
+    fprintf(f, "\n  ],\n  \"routes\": [");
+    for (size_t i = 0; i < p->nroutes; i++)
+        fprintf(f, "%s{\"rotation\": %d, \"level\": %u, \"step\": %d}", !i ? "\n    " : i % 4 ? ", " : ",\n    ", p->routes[i].rotation,
+                p->routes[i].level, p->routes[i].step);
     fprintf(f, "\n  ]\n}\n");
 }

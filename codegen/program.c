@@ -72,7 +72,6 @@ static void read_boot(struct program *p)
     ck_boot_default(&p->boot, p->params.log_slots, left);
     const char *wrong = ck_boot_check(&p->params, &p->boot);
     ICE_IF(wrong, "the bootstraps: %s", wrong);
-    p->key_bytes = ck_boot_key_bytes(&p->params, &p->boot);
 }
 
 static bool starts_step(const struct ir_inst *i)
@@ -142,6 +141,7 @@ static int read_ops(struct program *p)
         struct step *s = &p->steps[p->nsteps - 1];
         struct op *op = &p->ops[p->nops];
         *op = (struct op){.inst = i, .id = (uint32_t)p->nops};
+        p->key_us += ir_get_float(i->attrs, "us_keys", 0);
         s->count++;
         name_step(p, s, i);
         // A drop of another value may stand in between; the step's own value is what follows from its first operation.
@@ -151,7 +151,7 @@ static int read_ops(struct program *p)
     return 0;
 }
 
-/* Evaluation keys, as the pass keys left them. */
+/* Evaluation keys and compositions of rotations, as the passes keys and keyset left them. */
 static int read_keys(struct program *p)
 {
     const struct ir_attr *rotation = module_list(p->m, "key_rot", "keys"), *level = module_list(p->m, "key_level", "keys");
@@ -159,12 +159,14 @@ static int read_keys(struct program *p)
     ICE_IF(rotation->ints.n != level->ints.n, "%zu keys, %zu levels of keys", rotation->ints.n, level->ints.n);
     p->nkeys = rotation->ints.n;
     p->keys = ARENA_ARRAY(p->arena, struct key, p->nkeys + 1);
-    for (size_t k = 0; k < p->nkeys; k++) {
-        p->keys[k] = (struct key){(int32_t)rotation->ints.v[k], (uint32_t)level->ints.v[k]};
-        uint32_t limbs = p->keys[k].level + 1, alpha, np;
-        ck_params_gadget(&p->params, limbs, &alpha, &np);
-        p->key_bytes += 8.0 * ((limbs + alpha - 1) / alpha) * (limbs + np) * (double)(1u << p->params.logn);
-    }
+    for (size_t k = 0; k < p->nkeys; k++) p->keys[k] = (struct key){(int32_t)rotation->ints.v[k], (uint32_t)level->ints.v[k]};
+    const struct ir_attr *composed = ir_attr_find(p->m->attrs, "route_rot"), *below = ir_attr_find(p->m->attrs, "route_level"),
+                         *step = ir_attr_find(p->m->attrs, "route_step");
+    if (!composed) return 0;
+    p->nroutes = composed->ints.n;
+    p->routes = ARENA_ARRAY(p->arena, struct route, p->nroutes + 1);
+    for (size_t k = 0; k < p->nroutes; k++)
+        p->routes[k] = (struct route){(int32_t)composed->ints.v[k], (uint32_t)below->ints.v[k], (int32_t)step->ints.v[k]};
     return 0;
 }
 
@@ -199,6 +201,7 @@ static int read_registers(struct program *p)
     for (uint32_t k = 0; k < p->m->noutputs; k++)
         if (register_of(p, p->m->outputs[k], &p->out_reg[k])) return -1;
     p->peak_bytes = (double)ir_get_int(p->m->attrs, "bytes_peak", 0);
+    p->key_bytes = (double)ir_get_int(p->m->attrs, "bytes_keys", 0);
     return 0;
 }
 

@@ -53,6 +53,9 @@ static void print_plan(const struct plan *pl)
     printf("\nrotations %.0f, plaintext products %.0f, ciphertext products %.0f, additions %.0f; homomorphic operations %.0f; bootstraps %.0f\n",
            json_number(t, "rotations"), json_number(t, "plaintext_products"), json_number(t, "ciphertext_products"),
            json_number(t, "additions"), json_number(t, "operations"), json_number(t, "bootstraps"));
+    if (json_number(t, "composed") > 0)
+        printf("rotations without a key %.0f: composed of kept ones, which takes %.3f s of the time predicted\n", json_number(t, "composed"),
+               json_number(t, "key_microseconds") / 1e6);
     printf("keys %.0f in %s, weights %s, an encrypted %s %s\n", json_number(t, "keys"), bytes_text(keys, json_number(t, "key_bytes")),
            bytes_text(weights, json_number(t, "weights_bytes")), pl->batch > 1 ? "batch" : "sample", bytes_text(ct, in_bytes));
     double seconds = json_number(t, "microseconds") / 1e6;
@@ -69,12 +72,20 @@ static void print_plan(const struct plan *pl)
     else printf("predicted: %.3f s a sample on one core, server memory %s\n", seconds, peak);
 }
 
-static void print_keys(const struct json *keys)
+static void print_keys(const struct json *keys, const struct json *routes)
 {
     printf("\nkeys (rotation:level, rotation 0 is relinearisation)\n");
     size_t n = 0;
     for (const struct json *k = keys ? keys->first : NULL; k; k = k->next)
         printf("%s%.0f:%.0f", n++ % 12 ? " " : n > 1 ? "\n  " : "  ", json_number(k, "rotation"), json_number(k, "level"));
+    printf("\n");
+    if (!routes || !routes->first) return;
+    printf("\nrotations without a key (rotation:level = rotation before + step)\n");
+    n = 0;
+    for (const struct json *r = routes->first; r; r = r->next) {
+        const double rotation = json_number(r, "rotation"), step = json_number(r, "step");
+        printf("%s%.0f:%.0f=%.0f%+.0f", n++ % 8 ? " " : n > 1 ? "\n  " : "  ", rotation, json_number(r, "level"), rotation - step, step);
+    }
     printf("\n");
 }
 
@@ -112,7 +123,7 @@ int cmd_inspect(int argc, char **argv)
     int bad = plan_read(&plan, a, dir.v[0]);
     if (!bad && raw) bad = print_raw(arena_printf(a, "%s/plan.json", dir.v[0]));
     if (!bad && !raw) print_plan(&plan);
-    if (!bad && !raw && keys) print_keys(json_get(plan.json, "keys"));
+    if (!bad && !raw && keys) print_keys(json_get(plan.json, "keys"), json_get(plan.json, "routes"));
     arena_free(a);
     return bad != 0;
 }

@@ -52,11 +52,11 @@ static const struct {
 };
 
 // Attributes that any instruction, a result or the module may carry; passes and reports read them.
-static const char any_attrs[] = "layout=s name=s node=s reg=i rhi=f rlo=f shape=I terms=i us=f weight_error=f";
+static const char any_attrs[] = "layout=s name=s node=s reg=i rhi=f rlo=f shape=I terms=i us=f us_keys=f weight_error=f";
 static const char result_attrs[] = "layout=s name=s post=s postshape=I shape=I";
 static const char module_attrs[] = "alpha=i batch=i boot_left=i boot_range=i boot_ratio=f bytes_keys=i bytes_peak=i bytes_regs=i bytes_weights=i "
                                    "key_level=I key_rot=I log_slots=i logn=i nregs=i p=I precision=f q=I reg_count=I reg_degree=I "
-                                   "reg_level=I scale=f seconds=f "
+                                   "reg_level=I route_level=I route_rot=I route_step=I scale=f seconds=f "
                                    "security=i";
 
 static char kind_letter(enum ir_attr_kind k)
@@ -247,7 +247,13 @@ static const char *check_module(const struct ir_module *m)
     if (!q != !p || !all_in(q, 2, INT64_C(1) << 60) || !all_in(p, 2, INT64_C(1) << 60)) return "q or p does not list primes";
     if ((q && (q->ints.n < 1 || q->ints.n > 64 || p->ints.n > 64)) || alpha < 1 || alpha > 64) return "q, p or alpha is out of range";
     const struct ir_attr *rot = ir_attr_find(list, "key_rot"), *level = ir_attr_find(list, "key_level");
-    if (!paired(rot, level) || !all_in(rot, -(1 << 16), 1 << 16) || !all_in(level, 0, 255)) return "the list of keys is malformed";
+    if (!paired(rot, level) || !all_in(rot, -(1 << 16), 1 << 16) || !all_in(level, 0, 63)) return "the list of keys is malformed";
+    const struct ir_attr *route = ir_attr_find(list, "route_rot"), *route_level = ir_attr_find(list, "route_level");
+    if (!paired(route, route_level) || !paired(route, ir_attr_find(list, "route_step")) || !all_in(route, 1, 1 << 16) ||
+        !all_in(route_level, 0, 63) || !all_in(ir_attr_find(list, "route_step"), 1, 1 << 16))
+        return "the list of routes is malformed";
+    if (q && (!all_in(level, 0, (int64_t)q->ints.n - 1) || !all_in(route_level, 0, (int64_t)q->ints.n - 1)))
+        return "a key has a level beyond the primes";
     const struct ir_attr *count = ir_attr_find(list, "reg_count"), *reg_level = ir_attr_find(list, "reg_level");
     if (!paired(count, reg_level) || !paired(count, ir_attr_find(list, "reg_degree")) || !all_in(count, 1, 4096) ||
         !all_in(reg_level, 0, 255) || !all_in(ir_attr_find(list, "reg_degree"), 1, 2))

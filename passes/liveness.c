@@ -112,15 +112,6 @@ static double scratch_words(const struct ck_params *par, const struct ir_inst *i
     return polys * wide;
 }
 
-/* Says by how much a plan exceeds a budget (bytes, 0: none). */
-static bool over_budget(const char *option, const char *what, double bytes, int64_t budget)
-{
-    if (budget <= 0 || bytes <= (double)budget) return false;
-    diag_error(option, "%s %.0f MiB, more than the %.0f MiB allowed: --logn for a smaller ring, activations of lower degree, or %s %.0fMiB",
-               what, ceil(bytes / 0x1p20), (double)budget / 0x1p20, option, ceil(bytes / 0x1p20));
-    return true;
-}
-
 enum pass_res pass_liveness(struct pass_ctx *ctx, struct ir_module *m)
 {
     struct ck_params par;
@@ -142,7 +133,7 @@ enum pass_res pass_liveness(struct pass_ctx *ctx, struct ir_module *m)
     double us = 0, weights = 0, scratch = 0, limb = 8.0 * (double)((uint64_t)1 << par.logn);
     for (struct ir_inst *i = m->first; i; i = i->next) {
         if (i->nargs) assign(&s, i);
-        double t = plan_cost(cost, &par, m, i, ir_get_int(i->attrs, "terms", 0));
+        double t = plan_cost(cost, &par, m, i, ir_get_int(i->attrs, "terms", 0)) + ir_get_float(i->attrs, "us_keys", 0);
         if (i->nargs) ir_set_float(m, &i->attrs, "us", t);
         us += t;
         if (i->op == IR_CKKS_linear) weights += weight_bytes(m, i);
@@ -152,18 +143,15 @@ enum pass_res pass_liveness(struct pass_ctx *ctx, struct ir_module *m)
     }
     int64_t *list[3];
     for (int k = 0; k < 3; k++) list[k] = ARENA_ARRAY(ctx->scratch, int64_t, s.n + 1);
-    double regs = 0, keys = 0, boot_plain = 0;
+    double regs = 0, keys = plan_keys_bytes(&par, m), boot_plain = 0;
     for (int64_t r = 0; r < s.n; r++) {
         list[0][r] = s.reg[r].count;
         list[1][r] = s.reg[r].degree;
         list[2][r] = s.reg[r].level;
         regs += words(s.reg[r].count, s.reg[r].level, s.reg[r].degree) * limb;
     }
-    const struct ir_attr *level = ir_attr_find(m->attrs, "key_level");
-    for (size_t k = 0; level && k < level->ints.n; k++) keys += plan_key_bytes(&par, (uint32_t)level->ints.v[k]);
     struct ck_boot_shape boot;
     if (plan_boot(&boot, m)) {
-        keys += ck_boot_key_bytes(&par, &boot);
         boot_plain = ck_boot_plain_bytes(&par, &boot);
         scratch = fmax(scratch, ck_boot_scratch_bytes(&par, &boot) / limb);
     }
@@ -177,8 +165,8 @@ enum pass_res pass_liveness(struct pass_ctx *ctx, struct ir_module *m)
     ir_set_int(m, &m->attrs, "bytes_weights", (int64_t)weights);
     ir_set_int(m, &m->attrs, "bytes_peak", (int64_t)peak);
     ir_set_float(m, &m->attrs, "seconds", us * 1e-6);
-    if (over_budget("--key-memory", "the evaluation keys take", keys, ctx->opt->key_memory) ||
-        over_budget("--memory", "the server will need", peak, ctx->opt->memory))
-        return PASS_FAIL;
-    return PASS_CHANGED;
+    if (ctx->opt->memory <= 0 || peak <= (double)ctx->opt->memory) return PASS_CHANGED;
+    diag_error("--memory", "the server will need %.0f MiB, more than the %.0f MiB allowed: --key-memory for fewer keys, --logn for a smaller ring, "
+               "activations of lower degree, or --memory %.0fMiB", ceil(peak / 0x1p20), (double)ctx->opt->memory / 0x1p20, ceil(peak / 0x1p20));
+    return PASS_FAIL;
 }

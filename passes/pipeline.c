@@ -22,6 +22,7 @@ const char *const pass_pipeline[] = {
     "params",
     "scales",
     "keys",
+    "keyset",
     "liveness",
     NULL,
 };

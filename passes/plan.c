@@ -145,5 +145,40 @@ double plan_key_bytes(const struct ck_params *par, uint32_t level)
 {
     uint32_t limbs = level + 1, alpha, np;
     ck_params_gadget(par, limbs, &alpha, &np);
-    return 8.0 * exp2(par->logn) * ((limbs + alpha - 1) / alpha) * (limbs + np);
+    return exp2(par->logn) * (8.0 * ((limbs + alpha - 1) / alpha) * (limbs + np) + 4);
+}
+
+uint32_t plan_gadgets(uint32_t *id, const struct ck_params *par)
+{
+    uint32_t alpha[CK_MAX_Q], np[CK_MAX_Q], count = 0;
+    for (uint32_t level = 0; level < par->nq; level++) {
+        uint32_t k = 0;
+        ck_params_gadget(par, level + 1, &alpha[count], &np[count]);
+        while (alpha[k] != alpha[count] || np[k] != np[count]) k++;
+        id[level] = k;
+        count += k == count;
+    }
+    return count;
+}
+
+double plan_keys_bytes(const struct ck_params *par, const struct ir_module *m)
+{
+    const struct ir_attr *rot = ir_attr_find(m->attrs, "key_rot"), *level = ir_attr_find(m->attrs, "key_level");
+    int32_t boot_rot[CK_BOOT_MAX_KEYS];
+    uint32_t boot_level[CK_BOOT_MAX_KEYS], gadget[CK_MAX_Q], nboot = 0;
+    struct ck_boot_shape boot;
+    double sum = 0;
+    if (plan_boot(&boot, m)) {
+        nboot = ck_boot_rotations(boot_rot, boot_level, par, &boot);
+        sum = ck_boot_key_bytes(par, &boot);
+    }
+    plan_gadgets(gadget, par);
+    for (size_t k = 0; rot && k < rot->ints.n; k++) {
+        double bytes = plan_key_bytes(par, (uint32_t)level->ints.v[k]), shared = 0;
+        for (uint32_t b = 0; b < nboot; b++)
+            if (boot_rot[b] == rot->ints.v[k] && gadget[boot_level[b]] == gadget[level->ints.v[k]])
+                shared = fmax(shared, plan_key_bytes(par, boot_level[b]));
+        sum += fmax(bytes - shared, 0);
+    }
+    return sum;
 }

@@ -37,8 +37,13 @@ static inline uint32_t plan_pairs(uint32_t count) { return (count + 1) / 2; }
 /* The shape of the module's bootstraps; false if it has none (attribute boot_left). */
 bool plan_boot(struct ck_boot_shape *out, const struct ir_module *);
 
-/* Bytes of one evaluation key cut to `level`, its a-part a seed. */
+/* Bytes of one evaluation key cut to `level`, its a-part a seed, with the permutation of its rotation. */
 double plan_key_bytes(const struct ck_params *, uint32_t level);
+/* Bytes of all evaluation keys of a module with key_rot and key_level, those of its bootstraps included: what bootstraps and the program
+ * want of one rotation and gadget is one key. */
+double plan_keys_bytes(const struct ck_params *, const struct ir_module *);
+/* id[level] of every level below nq: equal for keys with equal gadgets, counting from 0; the number of gadgets. */
+uint32_t plan_gadgets(uint32_t *id, const struct ck_params *);
 
 /* Attributes of a linear map as a list; length 0 if absent. */
 size_t plan_list(const int64_t **out, const struct ir_inst *, const char *key);

@@ -170,7 +170,7 @@ double ck_boot_scale(const struct ck_boot *boot)
 enum ck_err ck_boot_keys(const struct ck_context *ctx, const struct ck_boot_shape *shape, struct ck_galois_spec **spec, size_t *count)
 {
     if (ck_boot_check(&ctx->par, shape)) return CK_EPARAM;
-    struct ck_galois_spec *all = realloc(*spec, (*count + BOOT_MAX_KEYS) * sizeof *all);
+    struct ck_galois_spec *all = realloc(*spec, (*count + CK_BOOT_MAX_KEYS) * sizeof *all);
     if (!all) return CK_ENOMEM;
     *spec = all;
     *count += ck_boot_key_list(all + *count, &ctx->par, shape);

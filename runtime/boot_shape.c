@@ -202,7 +202,7 @@ uint32_t ck_boot_key_list(struct ck_galois_spec *list, const struct ck_params *p
 
 double ck_boot_key_bytes(const struct ck_params *par, const struct ck_boot_shape *s)
 {
-    struct ck_galois_spec list[BOOT_MAX_KEYS];
+    struct ck_galois_spec list[CK_BOOT_MAX_KEYS];
     const uint32_t count = ck_boot_key_list(list, par, s);
     double sum = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -214,6 +214,21 @@ double ck_boot_key_bytes(const struct ck_params *par, const struct ck_boot_shape
         if (galois > 1 && before == i) sum += ldexp(4, (int)par->logn);        // its permutation
     }
     return sum;
+}
+
+uint32_t ck_boot_rotations(int32_t *rotation, uint32_t *level, const struct ck_params *par, const struct ck_boot_shape *s)
+{
+    struct ck_galois_spec list[CK_BOOT_MAX_KEYS];
+    const uint32_t count = ck_boot_key_list(list, par, s), mask = (2u << par->logn) - 1;
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t r = 0;
+        for (uint32_t g = 1; g != list[i].galois && r < 1u << par->log_slots; r++) g = g * 5 & mask;
+        if (list[i].galois && (r == 0 || r >> par->log_slots)) continue;        // no rotation of slots
+        rotation[found] = list[i].galois ? (int32_t)r : 0;
+        level[found++] = list[i].level;
+    }
+    return found;
 }
 
 double ck_boot_plain_bytes(const struct ck_params *par, const struct ck_boot_shape *s)

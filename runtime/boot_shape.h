@@ -8,7 +8,7 @@
 #define CK_BOOT_PI 3.14159265358979323846
 #define CK_BOOT_SQRT2 1.41421356237309504880
 
-enum { CK_BOOT_MAX_DEGREE = 127, BOOT_MAX_STEPS = (2 << CK_BOOT_MAX_RADIX), BOOT_MAX_KEYS = 2 * CK_BOOT_MAX_FACTORS * BOOT_MAX_STEPS };
+enum { CK_BOOT_MAX_DEGREE = 127, BOOT_MAX_STEPS = (2 << CK_BOOT_MAX_RADIX) };
 
 /* One factor of a transform: rotations (giant + baby) of its 2^(radix+1) - 1 diagonals or fewer; all in [0, n), ascending. */
 struct boot_factor {
@@ -23,7 +23,7 @@ struct boot_factor {
 /* The factors of CK_BOOT_STC or CK_BOOT_CTS in the order of application; their number. */
 uint32_t ck_boot_factors(struct boot_factor *out, const struct ck_params *, const struct ck_boot_shape *, enum ck_boot_part);
 
-/* The keys of a bootstrap, each at its highest level; their number. list: BOOT_MAX_KEYS. */
+/* The keys of a bootstrap, each at its highest level; their number. list: CK_BOOT_MAX_KEYS. */
 uint32_t ck_boot_key_list(struct ck_galois_spec *list, const struct ck_params *, const struct ck_boot_shape *);
 
 /* Galois element 5^(2^k), k >= log_slots: an automorphism that fixes the subring of the slots. */

@@ -21,10 +21,10 @@ struct gadget {
     double limbs, k, d, wide, rows, pairs;      // rows: limbs of all digits in QP; pairs: conversions of ModUp
 };
 
-static struct gadget gadget_at(const struct ck_params *par, uint32_t limbs)
+static struct gadget gadget_at(const struct ck_params *par, uint32_t limbs, uint32_t key_limbs)
 {
     uint32_t alpha, k;
-    ck_params_gadget(par, limbs, &alpha, &k);
+    ck_params_gadget(par, key_limbs, &alpha, &k);
     const uint32_t d = (limbs + alpha - 1) / alpha, last = limbs - (d - 1) * alpha, wide = limbs + k;
     const double squares = (double)(d - 1) * alpha * alpha + (double)last * last;
     return (struct gadget){limbs, k, d, wide, (double)d * wide, (double)limbs * wide - squares};
@@ -37,28 +37,37 @@ static double inner(const struct ck_cost *c, const struct gadget *g)
     return fmax(read, work) + 0.3 * fmin(read, work);
 }
 
+struct ck_switch_cost ck_cost_switch(const struct ck_cost *c, const struct ck_params *par, uint32_t limbs, uint32_t key_limbs)
+{
+    const struct gadget g = gadget_at(par, limbs, key_limbs);
+    const double size = size_factor(par);
+    struct ck_switch_cost out = {
+        .modup = size * (c->t_ntt * g.rows + c->t_conv * g.pairs + c->t_pass * g.rows / 2),
+        .hoisted = size * (inner(c, &g) + 2 * c->t_elt * g.wide),
+        .moddown = size * (c->t_ntt * g.wide + c->t_conv * g.k * g.limbs + c->t_pass * g.limbs),
+    };
+    out.whole = out.modup + size * inner(c, &g) + 2 * out.moddown;
+    return out;
+}
+
 double ck_cost_modup(const struct ck_cost *c, const struct ck_params *par, uint32_t limbs)
 {
-    const struct gadget g = gadget_at(par, limbs);
-    return size_factor(par) * (c->t_ntt * g.rows + c->t_conv * g.pairs + c->t_pass * g.rows / 2);
+    return ck_cost_switch(c, par, limbs, limbs).modup;
 }
 
 double ck_cost_hoisted(const struct ck_cost *c, const struct ck_params *par, uint32_t limbs)
 {
-    const struct gadget g = gadget_at(par, limbs);
-    return size_factor(par) * (inner(c, &g) + 2 * c->t_elt * g.wide);
+    return ck_cost_switch(c, par, limbs, limbs).hoisted;
 }
 
 double ck_cost_moddown(const struct ck_cost *c, const struct ck_params *par, uint32_t limbs)
 {
-    const struct gadget g = gadget_at(par, limbs);
-    return size_factor(par) * (c->t_ntt * g.wide + c->t_conv * g.k * g.limbs + c->t_pass * g.limbs);
+    return ck_cost_switch(c, par, limbs, limbs).moddown;
 }
 
 double ck_cost_keyswitch(const struct ck_cost *c, const struct ck_params *par, uint32_t limbs)
 {
-    const struct gadget g = gadget_at(par, limbs);
-    return ck_cost_modup(c, par, limbs) + size_factor(par) * inner(c, &g) + 2 * ck_cost_moddown(c, par, limbs);
+    return ck_cost_switch(c, par, limbs, limbs).whole;
 }
 
 // Two operands are read twice, and one prime more is divided away.

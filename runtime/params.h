@@ -64,6 +64,11 @@ double ck_cost_keyswitch(const struct ck_cost *, const struct ck_params *, uint3
 double ck_cost_modup(const struct ck_cost *, const struct ck_params *, uint32_t limbs);
 double ck_cost_hoisted(const struct ck_cost *, const struct ck_params *, uint32_t limbs);
 double ck_cost_moddown(const struct ck_cost *, const struct ck_params *, uint32_t limbs);
+/* The same by a key whose highest use has `key_limbs` limbs, which has its gadget. */
+struct ck_switch_cost {
+    double whole, modup, hoisted, moddown;
+};
+struct ck_switch_cost ck_cost_switch(const struct ck_cost *, const struct ck_params *, uint32_t limbs, uint32_t key_limbs);
 /* A product of ciphertexts, relinearised and rescaled. */
 double ck_cost_mul(const struct ck_cost *, const struct ck_params *, uint32_t limbs);
 double ck_cost_rescale(const struct ck_cost *, const struct ck_params *, uint32_t limbs);
@@ -73,7 +78,7 @@ double ck_cost_mulpt(const struct ck_cost *, const struct ck_params *, uint32_t 
 uint32_t ck_poly_depth(uint32_t degree);
 
 /* Bootstrapping (boot.h), as plain data. */
-enum { CK_BOOT_MAX_FACTORS = 6, CK_BOOT_MAX_RADIX = 8 };
+enum { CK_BOOT_MAX_FACTORS = 6, CK_BOOT_MAX_RADIX = 8, CK_BOOT_MAX_KEYS = 2 * CK_BOOT_MAX_FACTORS * (2 << CK_BOOT_MAX_RADIX) };
 
 struct ck_boot_shape {
     uint32_t nstc, ncts;                        // factors of StC and CtS; those of CtS take a level each
@@ -111,6 +116,8 @@ double ck_cost_boot_part(const struct ck_cost *, const struct ck_params *, const
 
 /* Bytes: all evaluation keys of one bootstrap, relinearisation included; what ck_boot_new keeps; the evaluator's scratch. */
 double ck_boot_key_bytes(const struct ck_params *, const struct ck_boot_shape *);
+/* The rotation keys among them (in (0, n); 0: relinearisation) with their levels; their number. rotation, level: CK_BOOT_MAX_KEYS. */
+uint32_t ck_boot_rotations(int32_t *rotation, uint32_t *level, const struct ck_params *, const struct ck_boot_shape *);
 double ck_boot_plain_bytes(const struct ck_params *, const struct ck_boot_shape *);
 double ck_boot_scratch_bytes(const struct ck_params *, const struct ck_boot_shape *);
 #endif

@@ -90,6 +90,24 @@ struct ck_context *ck_program_context(const struct ck_program *p)
     return err == CK_OK ? ctx : NULL;
 }
 
+/* A key serves in place of another of the same automorphism, gadget and no higher level: the program and its bootstraps share it. */
+static size_t share_keys(struct ck_galois_spec *spec, size_t count, const struct ck_params *par)
+{
+    uint32_t alpha[2], np[2];
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        int shared = 0;
+        ck_params_gadget(par, spec[i].level + 1, &alpha[0], &np[0]);
+        for (size_t k = 0; k < count && !shared; k++) {
+            if (k == i || spec[k].galois != spec[i].galois || spec[k].level < spec[i].level) continue;
+            ck_params_gadget(par, spec[k].level + 1, &alpha[1], &np[1]);
+            shared = (spec[k].level > spec[i].level || k < i) && alpha[0] == alpha[1] && np[0] == np[1];
+        }
+        if (!shared) spec[kept++] = spec[i];
+    }
+    return kept;
+}
+
 struct ck_galois_spec *ck_program_keys(const struct ck_program *p, const struct ck_context *ctx, size_t *count)
 {
     const struct ck_model *m = p->model;
@@ -98,7 +116,10 @@ struct ck_galois_spec *ck_program_keys(const struct ck_program *p, const struct 
     for (size_t i = 0; i < m->nkeys && err == CK_OK; i++) err = ck_key_spec_galois(&spec[i], ctx, &m->keys[i]);
     *count = m->nkeys;
     if (err == CK_OK && m->boot) err = ck_boot_keys(ctx, m->boot, &spec, count);
-    if (err == CK_OK) return spec;
+    if (err == CK_OK) {
+        *count = share_keys(spec, *count, &m->params);
+        return spec;
+    }
     free(spec);
     ck_fail_err(p, NULL, err);
     return NULL;

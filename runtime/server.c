@@ -128,6 +128,7 @@ static int load(struct server *s, struct ck_print *keys)
     enum ck_err err = ck_eval_new(&s->eval, s->ctx, s->evk, s->weights);
     if (err == CK_OK && m->boot) err = ck_boot_new(&s->boot, s->ctx, m->boot);
     if (err == CK_OK) ck_eval_use_boot(s->eval, s->boot);
+    if (err == CK_OK) ck_eval_use_routes(s->eval, m->routes, m->nroutes);
     if (err == CK_OK) ck_eval_watch(s->eval, announce, s);
     s->reg = err == CK_OK ? calloc(m->nregs + 1, sizeof *s->reg) : NULL;
     if (err == CK_OK && !s->reg) err = CK_ENOMEM;

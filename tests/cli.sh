@@ -42,7 +42,10 @@ expect 1 '--input-range' compile $model -o "$tmp/x" --input-range 1,0
 expect 1 '--calib' compile $model -o "$tmp/x" --calib nothere.npy
 expect 1 'shape' compile $model -o "$tmp/x" --calib models/fashion.y.npy
 expect 1 'the server will need [0-9]+ MiB' compile $model -o "$tmp/x" --calib models/fashion.calib.npy --memory 10MiB
-expect 1 'the evaluation keys take [0-9]+ MiB' compile $model -o "$tmp/x" --calib models/fashion.calib.npy --key-memory 1MiB
+expect 1 'the evaluation keys take [0-9]+ MiB at least, .* --key-memory [0-9]+MiB' compile $model -o "$tmp/x" --calib models/fashion.calib.npy \
+    --key-memory 1MiB
+enough=$(sed -n 's/.* --key-memory \([0-9]*MiB\).*/\1/p' "$tmp/err")
+expect 0 '' compile $model -o "$tmp/fits" --calib models/fashion.calib.npy --no-build --key-memory "$enough"     # the number that would do
 expect 1 'no pass "nothing"' compile $model -o "$tmp/x" --stop-after nothing
 expect 1 'reads IR text' compile $model -o "$tmp/x" --start-at fold
 expect 1 '--runtime' compile $model -o "$tmp/x" --runtime "$tmp" --no-build

@@ -68,6 +68,19 @@ compare() {
     cp "$tmp/good/plan.json" "$tmp/rough" && check 'plan' 0 '' inspect "$tmp/rough"
 }
 
+# Keys within a budget, of which the program needs four times as much: most rotations are composed; the same answers, within the model's error.
+few_keys() {
+    m=models/mlp_square.onnx
+    check 'compile --key-memory' 0 'keys: .* instead of [0-9]+; [0-9]+ rotations composed' compile $m -o "$tmp/few" --calib models/fashion.calib.npy \
+        --key-memory 10MiB
+    check 'inspect --keys' 0 '^rotations without a key' inspect "$tmp/few" --keys
+    check 'compare, few keys' 0 'every layer is within tolerance' compare "$tmp/few" --input models/fashion.x.npy --first 2 --quiet --keys "$tmp/fk"
+    bytes=$(stat -c %s "$tmp/fk/eval.keys" 2>/dev/null || stat -f %z "$tmp/fk/eval.keys")
+    if [ "${bytes:-0}" -gt 0 ] && [ "$bytes" -le 10485760 ]; then passed=$((passed + 1))
+    else failed=$((failed + 1)) && echo "e2e: eval.keys takes $bytes bytes of 10 MiB"; fi
+    check 'run, few keys' 0 'top-1 equal in 5 of 5' run "$tmp/few" --input models/fashion.x.npy --first 5 --keys "$tmp/fk" --quiet
+}
+
 # Bootstraps between layers, at full security: keys of 1.4 GiB on disk, 4 GiB of memory.
 deep() {
     memory=$(awk '/^MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo 2>/dev/null)
@@ -103,6 +116,7 @@ else
     model models/cryptonets_square.onnx models/fashion.x.npy 3 1e-3
     model models/mlp_square.onnx models/fashion.x.npy 10 1e-3 --batch 4     # groups of 4, 4 and 2
     model models/cryptonets_square.onnx models/fashion.x.npy 8 1e-3 --batch 8
+    few_keys
     deep
     three
     compare
