@@ -164,7 +164,7 @@ enum ck_err ck_lin_sources(struct lin_map *m, const struct ck_ct *in, const stru
         at.hub = m->hubs;
         uint64_t *digits = m->digits;
         if (m->kin) digits += (m->source[s].in - p->in0) * ck_digits_words(m->ctx, m->g, m->level);
-        for (uint32_t from = 0; from <= m->nturn; from++) {
+        for (uint32_t from = 0; m->nturn && from <= m->nturn; from++) {        // without turns there may be no keys
             if (from && (!m->turn[from - 1].wanted || !m->turn[from - 1].children)) continue;
             for (uint32_t g = 0; g < m->ev->evk->ngadget; g++)
                 CK_TRY(make_children(m, from, from ? m->turn[from - 1].poly : c, &m->ev->evk->gadget[g], digits, &at));

@@ -185,6 +185,10 @@ static void run_all(struct bench *b, uint32_t top)
     run(b, top, 1, 4, 2, 2, "babies and folds, int16");
     run(b, top - 1, 4, 1, 0, 4, "giants only");
     run(b, top, 1, 1, 0, 4, "no rotation");
+    struct ck_evk *keys = b->evk;
+    b->evk = NULL;
+    run(b, top, 1, 1, 0, 4, "no keys at all");
+    b->evk = keys;
     run(b, top - 1, 2, 4, 3, 4, "few giants, folds");
     run(b, 1, 4, 4, 1, 4, "mixed gadgets");
 }
