@@ -2,8 +2,8 @@
 // Negacyclic transforms with 52-bit multiply-adds (AVX-512 IFMA). Shoup products modulo 2^52: h = HI(y, wq), t = y w - h q modulo 2^52,
 // in [0,2q) for any y < 2^52. Sizes 2^10..2^16; smaller ones are the scalar code's.
 //
-// Two passes. The first works on columns of the N/1024 x 1024 matrix, tile by tile of 8 columns (one cache line wide) with the
-// second radix step in a 4 KiB scratch; the second works on blocks of 1024 words in L1: a radix-16 step, then blocks of
+// Two passes. The first works on columns of the N/1024 x 1024 matrix, tile by tile of 8 columns (one cache line wide), two radix
+// steps with a small scratch between them; the second works on blocks of 1024 words in L1: a radix-16 step, then blocks of
 // 64 words in eight registers, two at once so that one waits less for its own products, transposed once before the last three stages.
 //
 // Values are integers known modulo 2^52 (bits 52..63 hold garbage, which multiply-adds ignore): a value may be used as a factor when
@@ -177,28 +177,40 @@ INLINE void transpose(vec *v)
     }
 }
 
-// Columns of the (R1 R2) x 1024 matrix.
+// Columns of the (R1 R2) x 1024 matrix, a tile of 8 at a time. All rows of a tile are in the same set of a first-level cache of 4 KiB a
+// way, and a line that was fetched for a store is gone before the store if many are outstanding. So the second step of group g
+// works g tiles behind the first: stores go to R1 sets. Between the steps a tile waits in `ring`, whose slots keep the loads of one tile
+// at other offsets within 4 KiB than the stores of another. (The inverse computes more to a line and gains nothing from it.)
+enum { TILES = 128, RING = 8 };
+typedef uint64_t ring[8][RING][64];        // by group, by tile, R2 rows of 8 words
+
+// Row `row` of tile `tile`.
+INLINE uint64_t *line(uint64_t *a, int tile, int row) { return a + 8 * tile + 1024 * row; }
+
 INLINE void fwd_columns(uint64_t *a, int R1, int R2, const struct ck_ntt *t, bool lazy)
 {
     const struct consts c = consts_of(&t->mod);
-    _Alignas(64) uint64_t scratch[64 * 8];
-    for (int col = 0; col < 1024; col += 8) {
-        uint64_t *p = a + col;
-        for (int g = 0; g < R2; g++) {
+    _Alignas(4096) ring r;
+    for (int tile = 0; tile < TILES + (R2 > 1 ? R1 - 1 : 0); tile++) {
+        for (int g = 0; tile < TILES && g < R2; g++) {
             vec v[8];
 #pragma GCC unroll 8
-            for (int i = 0; i < R1; i++) v[i] = load(p + 1024 * (g + i * R2));
+            for (int i = 0; i < R1; i++) v[i] = load(line(a, tile, g + i * R2));
             fwd(v, R1, 1, t, 1, 0, false, FIRST, lazy, &c);
 #pragma GCC unroll 8
-            for (int i = 0; i < R1; i++) store(R2 == 1 ? p + 1024 * i : scratch + 8 * (g + i * R2), v[i]);
+            for (int i = 0; i < R1; i++) store(R2 == 1 ? line(a, tile, i) : r[i][tile % RING] + 8 * g, v[i]);
         }
         for (int g = 0; R2 > 1 && g < R1; g++) {
             vec v[8];
+            const int late = tile - g;
+            if (late < 0 || late >= TILES) continue;
 #pragma GCC unroll 8
-            for (int i = 0; i < R2; i++) v[i] = load(scratch + 8 * (g * R2 + i));
+            for (int i = 0; i < R2; i++) v[i] = load(r[g][late % RING] + 8 * i);
+#pragma GCC unroll 8
+            for (int i = 0; i < R2; i++) __builtin_prefetch(line(a, late, g * R2 + i), 1, 3);
             fwd(v, R2, 1, t, (size_t)(R1 + g), 0, false, INNER, lazy, &c);
 #pragma GCC unroll 8
-            for (int i = 0; i < R2; i++) store(p + 1024 * (g * R2 + i), v[i]);
+            for (int i = 0; i < R2; i++) store(line(a, late, g * R2 + i), v[i]);
         }
     }
 }
@@ -208,12 +220,11 @@ INLINE void inv_columns(uint64_t *a, int R1, int R2, const struct ck_ntt *t, boo
     const struct consts c = consts_of(&t->mod);
     const struct wanted to[] = {wanted(false, lazy, &c), wanted(true, lazy, &c)};
     _Alignas(64) uint64_t scratch[64 * 8];
-    for (int col = 0; col < 1024; col += 8) {
-        uint64_t *p = a + col;
+    for (int tile = 0; tile < TILES; tile++) {
         for (int g = 0; R2 > 1 && g < R1; g += 2) {
             vec v[16];
 #pragma GCC unroll 16
-            for (int i = 0; i < 2 * R2; i++) v[i] = load(p + 1024 * (g * R2 + i));
+            for (int i = 0; i < 2 * R2; i++) v[i] = load(line(a, tile, g * R2 + i));
             inv(v, R2, 2, t, (size_t)(R1 + g), 1, false, INNER, lazy, to, &c);
 #pragma GCC unroll 16
             for (int i = 0; i < 2 * R2; i++) store(scratch + 8 * (g * R2 + i), v[i]);
@@ -221,10 +232,10 @@ INLINE void inv_columns(uint64_t *a, int R1, int R2, const struct ck_ntt *t, boo
         for (int g = 0; g < R2; g++) {
             vec v[8];
 #pragma GCC unroll 8
-            for (int i = 0; i < R1; i++) v[i] = load(R2 == 1 ? p + 1024 * i : scratch + 8 * (g + i * R2));
+            for (int i = 0; i < R1; i++) v[i] = load(R2 == 1 ? line(a, tile, i) : scratch + 8 * (g + i * R2));
             inv(v, R1, 1, t, 1, 0, false, LAST, lazy, to, &c);
 #pragma GCC unroll 8
-            for (int i = 0; i < R1; i++) store(p + 1024 * (g + i * R2), v[i]);
+            for (int i = 0; i < R1; i++) store(line(a, tile, g + i * R2), v[i]);
         }
     }
 }
