@@ -48,11 +48,12 @@ static bool moved_between(const struct ir_csr *m, const int64_t *row, uint32_t c
 static bool mark_moved(uint8_t *used, size_t stride, const struct ir_csr *m, uint32_t n, int64_t line, const int64_t *row, uint32_t count)
 {
     int64_t lo = m->shift[row[0]], hi = m->shift[row[count - 1]];
+    int bits = __builtin_ctz(n);
     for (uint32_t k = 1; k < count; k++)
         if (m->shift[row[k]] - row[k] != lo - row[0]) return false;
     for (int64_t k = m->ptr[line]; k < m->ptr[line + 1]; k++) {
         if (m->val[k] == 0) continue;
-        int64_t c = m->col[k], from = (c + lo) / n, to = (c + hi) / n;
+        int64_t c = m->col[k], from = (c + lo) >> bits, to = stride ? (c + hi) >> bits : from;
         uint8_t *u = used + ((uint32_t)(c + lo - row[0]) & (n - 1));
         for (int64_t in = from; in <= to; in++)
             if (in == from || in == to || moved_between(m, row, count, in * n - c, (in + 1) * n - 1 - c)) u[(size_t)in * stride] = 1;
