@@ -5,8 +5,8 @@
 //   fresh       v = sigma^2 + 1/12                       the sampled error and the rounding of the encoding
 //   rescale     v = (1 + |s|^2) / 12, |s|^2 = 2N/3       rounding of both polynomials, uniform ternary secret: "rounding" below
 //   key switch  rounding + sum over digits of N sigma^2 (D/P)^2 / 12, D the product of a digit's primes
-//   linear      rounding + per row: key switch of the rotated inputs times the row's squared weights + the rounding of the weights times
-//               the inputs' mean square, summed by the folds
+//   linear      rounding + per row: key switches of the rotated inputs, on average over the babies, times the row's squared weights + the
+//               rounding of the weights times the inputs' mean square, summed by the folds
 //   bootstrap   roundings at the scale of EvalMod times the growth to the message (see boot_error)
 //   poly        rounding of every product of the evaluation, carried to the result (see below)
 //
@@ -50,6 +50,31 @@ static double keyswitch(const struct ir_module *m, double n, int32_t level)
         keys += exp2(2 * (digit - log_p));
     }
     return rounding(n) + keys * n * sigma * sigma / 12;
+}
+
+// The lowest entry of a list of levels that is not below `level` and belongs to a rotation: its index, or -1.
+static int64_t entry_at(const struct ir_attr *rotations, const struct ir_attr *levels, int64_t rotation, int32_t level)
+{
+    int64_t best = -1;
+    for (size_t k = 0; rotations && levels && k < rotations->ints.n && k < levels->ints.n; k++)
+        if (rotations->ints.v[k] == rotation && levels->ints.v[k] >= level && (best < 0 || levels->ints.v[k] < levels->ints.v[best]))
+            best = (int64_t)k;
+    return best;
+}
+
+// Key switches of a rotation: one, or as many as its route has steps (passes/keyset.c).
+static int64_t key_switches(const struct ir_module *m, int64_t rotation, int64_t n, int32_t level)
+{
+    const struct ir_attr *key = ir_attr_find(m->attrs, "key_rot"), *key_level = ir_attr_find(m->attrs, "key_level"),
+                         *route = ir_attr_find(m->attrs, "route_rot"), *route_level = ir_attr_find(m->attrs, "route_level"),
+                         *step = ir_attr_find(m->attrs, "route_step");
+    int64_t count = 0;
+    for (int64_t r = rotation & (n - 1); r && count < n; count++) {
+        const int64_t by = entry_at(route, route_level, r, level), own = entry_at(key, key_level, r, level);
+        if (by < 0 || !step || (own >= 0 && key_level->ints.v[own] <= route_level->ints.v[by])) return count + 1;
+        r = (r - step->ints.v[by]) & (n - 1);
+    }
+    return count;
 }
 
 // A series by Paterson-Stockmeyer (runtime/poly.c), variances averaged over arguments in [-1,1] where T_k^2 averages 1/2. T_k = 2 T_a T_b -
@@ -143,9 +168,12 @@ static void linear_error(double *var, const struct ir_module *m, const struct ir
     double weights = weights_error(i, &a, x);
     const struct ir_attr *fold = ir_attr_find(i->attrs, "fold"), *baby = ir_attr_find(i->attrs, "baby");
     int64_t n = i->type.n, mask = n - 1, batch = ir_batch(m);
-    bool turns = !baby;
-    for (size_t k = 0; baby && k < baby->ints.n; k++) turns |= (baby->ints.v[k] & mask) != 0;
-    if (!turns) rotated = 0;
+    int64_t turned = 0, switches = 0;
+    for (size_t k = 0; baby && k < baby->ints.n; k++) {
+        turned += (baby->ints.v[k] & mask) != 0;
+        switches += key_switches(m, baby->ints.v[k], n, i->args[0]->type.level);
+    }
+    if (baby) rotated *= turned ? (double)switches / (double)turned : 0;
     int64_t lines = a.line ? a.lines : a.rows;
     double *square = malloc((size_t)(lines + 1) * sizeof *square);              // of every line of entries
     for (int64_t l = 0; square && l < lines; l++) {
@@ -201,8 +229,11 @@ void noise_add(const struct ir_noise *noise, const struct ir_module *m, const st
     case IR_CKKS_input: v = (sigma * sigma + 1.0 / 12) * slots / (scale * scale); break;
     case IR_CKKS_rescale:
     case IR_CKKS_mulc: v = result; break;
-    case IR_CKKS_relin:
-    case IR_CKKS_rot: v = keyswitch(m, n, i->type.level) * slots / (scale * scale); break;
+    case IR_CKKS_relin: v = keyswitch(m, n, i->type.level) * slots / (scale * scale); break;
+    case IR_CKKS_rot:
+        v = keyswitch(m, n, i->type.level) * slots / (scale * scale) *
+            (double)key_switches(m, ir_get_int(i->attrs, "k", 0), i->type.n, i->type.level);
+        break;
     case IR_CKKS_linear:
         v = result;
         if (!(var = calloc((size_t)numel, sizeof *var))) return;

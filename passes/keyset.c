@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Chooses among the keys that the program uses those to keep. A rotation without a key is composed of kept ones, those of bootstraps among them,
-// which stay whole: keys that bootstraps have anyway go first, then, down to --key-memory, those that cost least time a byte (routes.c).
+// which stay whole: keys that cost no time go first, then, down to --key-memory and what --memory leaves for them, those that cost least time a
+// byte (routes.c).
 // A chain of giant steps costs nothing (each inner sum joins the next), a composed baby is hoisted from another place and made in Q, which
 // costs two ModDowns; the added time is on the instructions, for liveness. Costs no level; every composed rotation adds the noise of one more.
 // Attributes: us_keys on instructions (time beyond that with every key at its level); on the module key_rot and key_level as they are
@@ -164,11 +165,14 @@ enum pass_res pass_keyset(struct pass_ctx *ctx, struct ir_module *m)
             s.r.price[l][key] = (struct routes_price){c.whole, c.modup, c.hoisted, c.moddown};
         }
     }
-    s.r.budget = ctx->opt->key_memory > 0 ? (double)ctx->opt->key_memory - booting : INFINITY;
+    double budget = ctx->opt->key_memory > 0 ? (double)ctx->opt->key_memory : INFINITY;
+    if (ctx->opt->memory > 0) budget = fmin(budget, (double)ctx->opt->memory - plan_bytes_besides_keys(&par, m, ctx->scratch));
+    s.r.budget = budget - booting;
     const double before = plan_keys_bytes(&par, m), mib = 0x1p-20;
     const uint32_t nkey = s.r.nkey;
     struct routes_plan plan;
-    if (!routes_solve(&s.r, &plan, ctx->scratch)) {
+    const bool within = routes_solve(&s.r, &plan, ctx->scratch);
+    if (!within && ctx->opt->key_memory > 0 && booting + plan.bytes > (double)ctx->opt->key_memory) {
         const double least = ceil((booting + plan.bytes) * mib);
         const char *of_those = booting > 0 ? arena_printf(ctx->scratch, ", %.0f MiB of them for bootstraps", ceil(booting * mib)) : "";
         diag_error("--key-memory", "the evaluation keys take %.0f MiB at least%s, more than the %.1f MiB allowed: --key-memory %.0fMiB, or --logn "
@@ -180,7 +184,7 @@ enum pass_res pass_keyset(struct pass_ctx *ctx, struct ir_module *m)
     double every = 0;
     for (uint32_t u = 0; u < s.r.nuse; u++) every += direct(&s.r, &s.use[u]);
     write(m, &s, &plan);
-    if (plan.nkey < nkey)
+    if (plan.nkey < nkey && within)
         diag_note("keys: %u of %u kept%s, %.0f MiB instead of %.0f; %u rotations composed, %.3f s more on one core", plan.nkey, nkey,
                   booting > 0 ? " besides those of bootstraps" : "", plan_keys_bytes(&par, m) * mib, before * mib, plan.nstep,
                   fmax(plan.total - every, 0) * 1e-6);

@@ -112,6 +112,54 @@ static double scratch_words(const struct ck_params *par, const struct ir_inst *i
     return polys * wide;
 }
 
+/* Registers of all values; ids are in order. */
+static struct state assign_all(const struct ir_module *m, struct arena *scratch)
+{
+    uint32_t count = 0;
+    for (struct ir_inst *i = m->first; i; i = i->next) count++;
+    struct state s = {ARENA_ARRAY(scratch, struct reg, count), 0, ARENA_ARRAY(scratch, int64_t, count), ARENA_ARRAY(scratch, uint32_t, count)};
+    for (struct ir_inst *i = m->first; i; i = i->next)
+        for (uint32_t a = 0; a < i->nargs; a++) s.uses[i->args[a]->id]++;
+    for (uint32_t k = 0; k < m->noutputs; k++) s.uses[m->outputs[k]->id]++;
+    for (struct ir_inst *i = m->first; i; i = i->next)                  // inputs are all there from the start
+        if (!i->nargs) occupy(&s, allocate(&s, i), i);
+    for (struct ir_inst *i = m->first; i; i = i->next)
+        if (i->nargs) assign(&s, i);
+    return s;
+}
+
+/* Bytes by purpose. */
+struct memory {
+    double regs, weights, boot_plain, scratch;
+};
+
+static struct memory memory_of(const struct state *s, const struct ck_params *par, const struct ir_module *m)
+{
+    const double limb = 8.0 * (double)((uint64_t)1 << par->logn);
+    struct memory b = {0};
+    for (int64_t r = 0; r < s->n; r++) b.regs += words(s->reg[r].count, s->reg[r].level, s->reg[r].degree) * limb;
+    for (const struct ir_inst *i = m->first; i; i = i->next) {
+        if (i->op == IR_CKKS_linear) b.weights += weight_bytes(m, i);
+        b.scratch = fmax(b.scratch, scratch_words(par, i) * limb);
+    }
+    struct ck_boot_shape boot;
+    if (plan_boot(&boot, m)) {
+        b.boot_plain = ck_boot_plain_bytes(par, &boot);
+        b.scratch = fmax(b.scratch, ck_boot_scratch_bytes(par, &boot));
+    }
+    return b;
+}
+
+static double besides_keys(const struct memory *b) { return b->regs + b->weights + b->boot_plain + b->scratch; }
+
+double plan_bytes_besides_keys(const struct ck_params *par, struct ir_module *m, struct arena *scratch)
+{
+    ir_renumber(m);
+    const struct state s = assign_all(m, scratch);
+    const struct memory b = memory_of(&s, par, m);
+    return besides_keys(&b);
+}
+
 enum pass_res pass_liveness(struct pass_ctx *ctx, struct ir_module *m)
 {
     struct ck_params par;
@@ -120,53 +168,35 @@ enum pass_res pass_liveness(struct pass_ctx *ctx, struct ir_module *m)
         return PASS_FAIL;
     }
     ir_renumber(m);
-    uint32_t count = 0;
-    for (struct ir_inst *i = m->first; i; i = i->next) count++;
-    struct state s = {ARENA_ARRAY(ctx->scratch, struct reg, count), 0, ARENA_ARRAY(ctx->scratch, int64_t, count),
-                      ARENA_ARRAY(ctx->scratch, uint32_t, count)};
-    for (struct ir_inst *i = m->first; i; i = i->next)
-        for (uint32_t a = 0; a < i->nargs; a++) s.uses[i->args[a]->id]++;
-    for (uint32_t k = 0; k < m->noutputs; k++) s.uses[m->outputs[k]->id]++;
-    for (struct ir_inst *i = m->first; i; i = i->next)                  // inputs are all there from the start
-        if (!i->nargs) occupy(&s, allocate(&s, i), i);
+    const struct state s = assign_all(m, ctx->scratch);
     const struct ck_cost *cost = plan_constants(ctx->opt);
-    double us = 0, weights = 0, scratch = 0, limb = 8.0 * (double)((uint64_t)1 << par.logn);
+    double us = 0;
     for (struct ir_inst *i = m->first; i; i = i->next) {
-        if (i->nargs) assign(&s, i);
         double t = plan_cost(cost, &par, m, i, ir_get_int(i->attrs, "terms", 0)) + ir_get_float(i->attrs, "us_keys", 0);
         if (i->nargs) ir_set_float(m, &i->attrs, "us", t);
         us += t;
-        if (i->op == IR_CKKS_linear) weights += weight_bytes(m, i);
-        double w = scratch_words(&par, i);
-        scratch = w > scratch ? w : scratch;
         ir_set_int(m, &i->attrs, "reg", s.of[i->id]);
     }
     int64_t *list[3];
     for (int k = 0; k < 3; k++) list[k] = ARENA_ARRAY(ctx->scratch, int64_t, s.n + 1);
-    double regs = 0, keys = plan_keys_bytes(&par, m), boot_plain = 0;
     for (int64_t r = 0; r < s.n; r++) {
         list[0][r] = s.reg[r].count;
         list[1][r] = s.reg[r].degree;
         list[2][r] = s.reg[r].level;
-        regs += words(s.reg[r].count, s.reg[r].level, s.reg[r].degree) * limb;
     }
-    struct ck_boot_shape boot;
-    if (plan_boot(&boot, m)) {
-        boot_plain = ck_boot_plain_bytes(&par, &boot);
-        scratch = fmax(scratch, ck_boot_scratch_bytes(&par, &boot) / limb);
-    }
-    double peak = regs + keys + weights + boot_plain + scratch * limb;
+    const struct memory b = memory_of(&s, &par, m);
+    const double keys = plan_keys_bytes(&par, m), peak = besides_keys(&b) + keys;
     ir_set_int(m, &m->attrs, "nregs", s.n);
     ir_set_ints(m, &m->attrs, "reg_count", list[0], (size_t)s.n);
     ir_set_ints(m, &m->attrs, "reg_degree", list[1], (size_t)s.n);
     ir_set_ints(m, &m->attrs, "reg_level", list[2], (size_t)s.n);
-    ir_set_int(m, &m->attrs, "bytes_regs", (int64_t)regs);
+    ir_set_int(m, &m->attrs, "bytes_regs", (int64_t)b.regs);
     ir_set_int(m, &m->attrs, "bytes_keys", (int64_t)keys);
-    ir_set_int(m, &m->attrs, "bytes_weights", (int64_t)weights);
+    ir_set_int(m, &m->attrs, "bytes_weights", (int64_t)b.weights);
     ir_set_int(m, &m->attrs, "bytes_peak", (int64_t)peak);
     ir_set_float(m, &m->attrs, "seconds", us * 1e-6);
     if (ctx->opt->memory <= 0 || peak <= (double)ctx->opt->memory) return PASS_CHANGED;
-    diag_error("--memory", "the server will need %.0f MiB, more than the %.0f MiB allowed: --key-memory for fewer keys, --logn for a smaller ring, "
-               "activations of lower degree, or --memory %.0fMiB", ceil(peak / 0x1p20), (double)ctx->opt->memory / 0x1p20, ceil(peak / 0x1p20));
+    diag_error("--memory", "the server will need %.0f MiB, more than the %.0f MiB allowed: --logn for a smaller ring, activations of lower degree, or "
+               "--memory %.0fMiB", ceil(peak / 0x1p20), (double)ctx->opt->memory / 0x1p20, ceil(peak / 0x1p20));
     return PASS_FAIL;
 }

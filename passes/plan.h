@@ -42,6 +42,8 @@ double plan_key_bytes(const struct ck_params *, uint32_t level);
 /* Bytes of all evaluation keys of a module with key_rot and key_level, those of its bootstraps included: what bootstraps and the program
  * want of one rotation and gadget is one key. */
 double plan_keys_bytes(const struct ck_params *, const struct ir_module *);
+/* Predicted memory of the server besides keys: registers, weights, plaintexts of bootstraps, scratch (liveness.c). */
+double plan_bytes_besides_keys(const struct ck_params *, struct ir_module *, struct arena *scratch);
 /* id[level] of every level below nq: equal for keys with equal gadgets, counting from 0; the number of gadgets. */
 uint32_t plan_gadgets(uint32_t *id, const struct ck_params *);
 

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { TRIALS = 12 };
+enum { TRIALS = 12, STEPS = 8 };       // STEPS: of the composed rotation, each by 1
 
 struct side {
     struct ck_context *ctx;
@@ -21,7 +21,7 @@ enum what { FRESH, PRODUCT, ROTATION, CONSTANT, POLY };
 struct trial {
     const char *name;
     enum what what;
-    uint32_t degree;
+    uint32_t degree;            // of a series; the amount of a rotation
     double tolerance;           // allowed ratio of the deviations
 };
 
@@ -62,7 +62,13 @@ static struct ir_module *program(const struct trial *t, const struct ck_params *
         break;
     case ROTATION:
         y = ir_build(m, NULL, IR_CKKS_rot, x->type, 1, &x);
-        ir_set_int(m, ir_inst_attrs(y), "k", 1);
+        ir_set_int(m, ir_inst_attrs(y), "k", t->degree);
+        for (int64_t k = 0; k < STEPS; k++) list[k] = l;
+        ir_set_ints(m, &m->attrs, "route_level", list, STEPS - 1);
+        for (int64_t k = 0; k < STEPS; k++) list[k] = 1;
+        ir_set_ints(m, &m->attrs, "route_step", list, STEPS - 1);
+        for (int64_t k = 0; k < STEPS; k++) list[k] = k + 2;
+        ir_set_ints(m, &m->attrs, "route_rot", list, STEPS - 1);
         break;
     case CONSTANT:
         y = ir_build(m, NULL, IR_CKKS_mulc, ir_type_ct(1, s->n, l - 1, s->scale, 1), 1, &x);
@@ -92,7 +98,7 @@ static void encrypted(struct side *s, const struct trial *t, const double *in, d
         CHECK_OK(ck_relin(s->ev, &s->y, &s->y));
         CHECK_OK(ck_rescale(s->ev, &s->y, &s->y));
         break;
-    case ROTATION: CHECK_OK(ck_rotate(s->ev, &s->y, &s->x, 1)); break;
+    case ROTATION: CHECK_OK(ck_rotate(s->ev, &s->y, &s->x, (int32_t)t->degree)); break;
     case CONSTANT: CHECK_OK(ck_mul_const(s->ev, &s->y, &s->x, 0.375, s->scale)); break;
     case POLY:
         coefficients(c, t->degree);
@@ -127,7 +133,8 @@ static void compare(struct side *s, const struct trial *t, const struct ck_param
 int main(void)
 {
     static const struct trial trials[] = {
-        {"encryption", FRESH, 0, 1.3},       {"product", PRODUCT, 0, 1.5},     {"rotation", ROTATION, 0, 1.6},
+        {"encryption", FRESH, 0, 1.3},       {"product", PRODUCT, 0, 1.5},     {"rotation", ROTATION, 1, 1.6},
+        {"composed rotation", ROTATION, STEPS, 1.6},
         {"constant product", CONSTANT, 0, 1.5}, {"series of degree 3", POLY, 3, 2}, {"series of degree 15", POLY, 15, 2},
         {"series of degree 63", POLY, 63, 2},   {"series of degree 119", POLY, 119, 2},
     };
@@ -145,6 +152,9 @@ int main(void)
         CHECK_OK(ck_secret_new(&s.sk, s.ctx));
         CHECK_OK(ck_evk_new(&evk, s.ctx, s.sk, spec, 2));
         CHECK_OK(ck_eval_new(&s.ev, s.ctx, evk, NULL));
+        struct ck_route route[STEPS - 1];
+        for (int32_t i = 0; i < STEPS - 1; i++) route[i] = (struct ck_route){i + 2, s.top, 1};
+        ck_eval_use_routes(s.ev, route, STEPS - 1);
         CHECK_OK(ck_ct_init(&s.x, s.ctx, s.top, 1));
         CHECK_OK(ck_ct_init(&s.y, s.ctx, s.top, 2));
         for (size_t t = 0; t < sizeof trials / sizeof *trials; t++)

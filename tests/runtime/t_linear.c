@@ -204,7 +204,7 @@ static void rotate_all(struct bench *b, uint32_t top)
     CHECK_OK(ck_encrypt(&b->in[0], b->ctx, b->sk, b->x[0], top, scale));
     for (uint32_t level = top; level; level = level > 1 ? 1 : 0) {
         CHECK_OK(ck_drop(ev, &b->in[0], &b->in[0], level));
-        for (size_t t = 0; t < sizeof turn / sizeof *turn; t++) {
+        for (uint32_t t = 0; t < sizeof turn / sizeof *turn; t++) {
             CHECK_OK(ck_rotate(ev, &b->out[0], &b->in[0], turn[t]));
             CHECK_OK(ck_drop(ev, &b->out[1], &b->in[0], level));
             CHECK_OK(ck_rotate(ev, &b->out[1], &b->out[1], turn[t]));       // in place
