@@ -35,8 +35,8 @@ struct ck_conv *ck_conv_new(const uint64_t *from, uint32_t nfrom, const uint64_t
     t->inv = malloc((nfrom + 1) * sizeof *t->inv);
     t->c = malloc((entries + 1) * sizeof *t->c);
     t->c52 = malloc((entries + 1) * sizeof *t->c52);
-    t->pinv52 = malloc((nto + 1) * sizeof *t->pinv52);
-    if (!t->from || !t->to || !t->hat_inv || !t->inv || !t->c || !t->c52 || !t->pinv52) {
+    t->npinv52 = malloc((nto + 1) * sizeof *t->npinv52);
+    if (!t->from || !t->to || !t->hat_inv || !t->inv || !t->c || !t->c52 || !t->npinv52) {
         ck_conv_free(t);
         return NULL;
     }
@@ -49,7 +49,7 @@ struct ck_conv *ck_conv_new(const uint64_t *from, uint32_t nfrom, const uint64_t
     for (uint32_t j = 0; j < nto; j++) {
         t->to[j] = ck_mod_init(to[j]);
         const struct ck_mod *m = &t->to[j];
-        t->pinv52[j] = inverse52(to[j]);
+        t->npinv52[j] = (1ull << 52) - inverse52(to[j]);
         uint64_t *c = t->c + (size_t)j * (nfrom + 1), *c52 = t->c52 + (size_t)j * (nfrom + 1);
         for (uint32_t i = 0; i <= nfrom; i++) {
             uint64_t x = product_but(t->from, nfrom, i, m);
@@ -69,6 +69,6 @@ void ck_conv_free(struct ck_conv *t)
     free(t->inv);
     free(t->c);
     free(t->c52);
-    free(t->pinv52);
+    free(t->npinv52);
     free(t);
 }

@@ -17,7 +17,7 @@ struct ck_conv {
     double *inv;                    // own: 1/q_i
     uint64_t *c;                    // own: nto x (nfrom+1), row major, reduced modulo p_j
     uint64_t *c52;                  // own: the same times 2^52 modulo p_j, for Montgomery reduction by 2^52
-    uint64_t *pinv52;               // own: p_j^-1 mod 2^52
+    uint64_t *npinv52;               // own: -p_j^-1 mod 2^52
 };
 
 /* AES-128 counter mode from the crypto library (drbg.c): `blocks` blocks of keystream; iv is the first counter block, counted up as
