@@ -18,63 +18,6 @@ static bool in_place(const struct ir_csr *m, int64_t r, uint32_t n)
     return m->line && (uint32_t)m->mask == n - 1 && (uint32_t)m->shift[r] == ((uint32_t)r & (n - 1));
 }
 
-/* Rows by line, for the rows of one output vector: those of line l are row[start[l]] up to row[start[l + 1]], ascending. */
-struct by_line {
-    uint32_t *start;
-    int64_t *row;
-};
-
-static void sort_rows(struct by_line *out, const struct ir_csr *m, int64_t first, uint32_t n)
-{
-    memset(out->start, 0, sizeof *out->start * ((size_t)m->lines + 2));
-    for (uint32_t k = 0; k < n; k++) out->start[m->line[first + k] + 2]++;
-    for (int64_t l = 0; l < m->lines; l++) out->start[l + 2] += out->start[l + 1];
-    for (uint32_t k = 0; k < n; k++) out->row[out->start[m->line[first + k] + 1]++] = first + k;
-}
-
-/* Is one of the rows moved by `least` to `most`? */
-static bool moved_between(const struct ir_csr *m, const int64_t *row, uint32_t count, int64_t least, int64_t most)
-{
-    uint32_t lo = 0;
-    for (uint32_t hi = count; lo < hi;) {
-        uint32_t mid = (lo + hi) / 2;
-        if (m->shift[row[mid]] < least) lo = mid + 1;
-        else hi = mid;
-    }
-    return lo < count && m->shift[row[lo]] <= most;
-}
-
-/* The rows of one line in one output vector, where slots are numbered through; false if they do not all move with their columns. */
-static bool mark_moved(uint8_t *used, size_t stride, const struct ir_csr *m, uint32_t n, int64_t line, const int64_t *row, uint32_t count)
-{
-    int64_t lo = m->shift[row[0]], hi = m->shift[row[count - 1]];
-    int bits = __builtin_ctz(n);
-    for (uint32_t k = 1; k < count; k++)
-        if (m->shift[row[k]] - row[k] != lo - row[0]) return false;
-    for (int64_t k = m->ptr[line]; k < m->ptr[line + 1]; k++) {
-        if (m->val[k] == 0) continue;
-        int64_t c = m->col[k], from = (c + lo) >> bits, to = stride ? (c + hi) >> bits : from;
-        uint8_t *u = used + ((uint32_t)(c + lo - row[0]) & (n - 1));
-        for (int64_t in = from; in <= to; in++)
-            if (in == from || in == to || moved_between(m, row, count, in * n - c, (in + 1) * n - 1 - c)) u[(size_t)in * stride] = 1;
-    }
-    return true;
-}
-
-/* What `mark` needs: by_line where slots are numbered through, else seen: per line, o + 1 once it was looked at. */
-struct marker {
-    struct by_line rows;
-    uint32_t *seen;
-};
-
-static struct marker marker_new(struct arena *a, const struct ir_csr *m, uint32_t n)
-{
-    struct marker k = {0};
-    if (m->line && m->mask == INT32_MAX) k.rows = (struct by_line){ARENA_ARRAY(a, uint32_t, m->lines + 2), ARENA_ARRAY(a, int64_t, n)};
-    else k.seen = ARENA_ARRAY(a, uint32_t, m->lines + 1);
-    return k;
-}
-
 static void mark_row(uint8_t *used, size_t stride, const struct ir_csr *m, uint32_t n, int64_t r)
 {
     struct ir_row row = ir_csr_row(m, r);
@@ -84,25 +27,46 @@ static void mark_row(uint8_t *used, size_t stride, const struct ir_csr *m, uint3
     }
 }
 
-/* Marks used[in * stride + diagonal] for the rows of output vector o. */
-static void mark(uint8_t *used, size_t stride, const struct ir_csr *m, uint32_t n, uint32_t o, struct marker *marker)
+/* What `mark` remembers of a line in an output vector: where slots are numbered through, its first and last row (+ 1) that move with the
+ * columns; else only that it was looked at (last = output vector + 1). */
+struct span {
+    int64_t first, last;
+};
+
+static void mark_through(uint8_t *used, size_t stride, const struct ir_csr *m, uint32_t n, uint32_t o, struct span *span)
 {
-    if (!marker->seen) {
-        struct by_line *b = &marker->rows;
-        sort_rows(b, m, (int64_t)o * n, n);
-        for (int64_t l = 0; l < m->lines; l++) {
-            const int64_t *row = b->row + b->start[l];
-            uint32_t count = b->start[l + 1] - b->start[l];
-            if (!count || mark_moved(used, stride, m, n, l, row, count)) continue;
-            for (uint32_t k = 0; k < count; k++) mark_row(used, stride, m, n, row[k]);
+    int bits = __builtin_ctz(n);
+    memset(span, 0, sizeof *span * (size_t)m->lines);
+    for (int64_t r = (int64_t)o * n; r < (int64_t)(o + 1) * n; r++) {
+        struct span *s = &span[m->line[r]];
+        if (!s->last) s->first = s->last = r + 1;
+        else if (m->shift[r] - r == m->shift[s->first - 1] - (s->first - 1)) s->last = r + 1;
+        else mark_row(used, stride, m, n, r);
+    }
+    for (int64_t l = 0; l < m->lines; l++) {
+        if (!span[l].last) continue;
+        int64_t row = span[l].first - 1, lo = m->shift[row], hi = m->shift[span[l].last - 1];
+        for (int64_t k = m->ptr[l]; k < m->ptr[l + 1]; k++) {
+            if (m->val[k] == 0) continue;
+            int64_t c = m->col[k];
+            uint8_t *u = used + ((uint32_t)(c + lo - row) & (n - 1));
+            u[(size_t)((c + lo) >> bits) * stride] = 1;         // hi - lo < n: no vector between
+            u[(size_t)((c + hi) >> bits) * stride] = 1;
         }
+    }
+}
+
+/* Marks used[in * stride + diagonal] for the rows of output vector o. span: one per line, zeroed before the first vector. */
+static void mark(uint8_t *used, size_t stride, const struct ir_csr *m, uint32_t n, uint32_t o, struct span *span)
+{
+    if (m->line && m->mask == INT32_MAX) {
+        mark_through(used, stride, m, n, o, span);
         return;
     }
-    uint32_t *seen = marker->seen;
     for (int64_t r = (int64_t)o * n; r < (int64_t)(o + 1) * n; r++) {
         if (in_place(m, r, n)) {
-            if (seen[m->line[r]] == o + 1) continue;
-            seen[m->line[r]] = o + 1;
+            if (span[m->line[r]].last == o + 1) continue;
+            span[m->line[r]].last = o + 1;
         }
         mark_row(used, stride, m, n, r);
     }
@@ -111,9 +75,9 @@ static void mark(uint8_t *used, size_t stride, const struct ir_csr *m, uint32_t 
 void linmap_union(uint8_t *used, const struct ir_csr *m, uint32_t n)
 {
     struct arena *a = arena_new();
-    struct marker marker = marker_new(a, m, n);
+    struct span *span = ARENA_ARRAY(a, struct span, m->lines + 1);
     memset(used, 0, n);
-    for (uint32_t o = 0; o < m->rows / n; o++) mark(used, 0, m, n, o, &marker);
+    for (uint32_t o = 0; o < m->rows / n; o++) mark(used, 0, m, n, o, span);
     arena_free(a);
 }
 
@@ -122,8 +86,8 @@ void linmap_diagonals(struct arena *a, struct linmap_sets *out, const struct ir_
     struct arena *scratch = arena_new();
     uint32_t nout = (uint32_t)(m->rows / n), nin = (uint32_t)(m->cols / n), total = 0, at = 0;
     uint8_t *used = ARENA_ARRAY(scratch, uint8_t, (size_t)nout * nin * n);
-    struct marker marker = marker_new(scratch, m, n);
-    for (uint32_t o = 0; o < nout; o++) mark(used + (size_t)o * nin * n, n, m, n, o, &marker);
+    struct span *span = ARENA_ARRAY(scratch, struct span, m->lines + 1);
+    for (uint32_t o = 0; o < nout; o++) mark(used + (size_t)o * nin * n, n, m, n, o, span);
     for (size_t k = 0; k < (size_t)nout * nin * n; k++) total += used[k];
     uint32_t *ptr = ARENA_ARRAY(a, uint32_t, nout * nin + 1), *d = ARENA_ARRAY(a, uint32_t, total + 1);
     for (uint32_t b = 0; b < nout * nin; b++) {
