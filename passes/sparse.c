@@ -56,28 +56,42 @@ void sparse_put(struct sparse *b, int64_t col, double val)
 
 struct entry {
     int32_t col;
-    int32_t order;      // keeps the sum of duplicates in the order they were put
     double val;
 };
 
-static int entry_cmp(const void *x, const void *y)
-{
-    const struct entry *a = x, *b = y;
-    if (a->col != b->col) return a->col < b->col ? -1 : 1;
-    return a->order < b->order ? -1 : a->order > b->order;
-}
-
+/* By column, stable: equal columns stay in the order in which they were put, and so are summed. Insertion for short rows, else by digits. */
 static void sort_row(struct sparse *b, int64_t lo, int64_t n)
 {
-    struct entry small[256], *e = n <= 256 ? small : malloc(sizeof *e * (size_t)n);
-    ICE_IF(!e, "out of memory");
-    for (int64_t i = 0; i < n; i++) e[i] = (struct entry){b->col[lo + i], (int32_t)i, b->val[lo + i]};
-    qsort(e, (size_t)n, sizeof *e, entry_cmp);
-    for (int64_t i = 0; i < n; i++) {
-        b->col[lo + i] = e[i].col;
-        b->val[lo + i] = e[i].val;
+    enum { SHORT = 32, BITS = 8 };
+    int32_t *col = b->col + lo, top = 0;
+    double *val = b->val + lo;
+    for (int64_t i = 1; i < n && n <= SHORT; i++) {
+        struct entry e = {col[i], val[i]};
+        int64_t at = i;
+        for (; at > 0 && col[at - 1] > e.col; at--) col[at] = col[at - 1], val[at] = val[at - 1];
+        col[at] = e.col;
+        val[at] = e.val;
     }
-    if (e != small) free(e);
+    if (n <= SHORT) return;
+    struct entry *from = grow(NULL, 2 * sizeof *from * (size_t)n), *to = from + n, *own = from;
+    for (int64_t i = 0; i < n; i++) {
+        from[i] = (struct entry){col[i], val[i]};
+        top = col[i] > top ? col[i] : top;
+    }
+    for (int digit = 0; digit < 32 && top >> digit; digit += BITS) {
+        int64_t start[(1 << BITS) + 1] = {0};
+        for (int64_t i = 0; i < n; i++) start[(from[i].col >> digit & ((1 << BITS) - 1)) + 1]++;
+        for (int d = 1; d < 1 << BITS; d++) start[d] += start[d - 1];
+        for (int64_t i = 0; i < n; i++) to[start[from[i].col >> digit & ((1 << BITS) - 1)]++] = from[i];
+        struct entry *t = from;
+        from = to;
+        to = t;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        col[i] = from[i].col;
+        val[i] = from[i].val;
+    }
+    free(own);
 }
 
 /* Columns relative to the row's place, which becomes the row's shift. */

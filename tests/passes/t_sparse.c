@@ -65,11 +65,53 @@ static void check_round(struct arena *a)
     }
 }
 
+/* Rows of any length come out by column, duplicates summed in the order in which they were put. */
+static void row_order(struct arena *a)
+{
+    enum { ROWS = 300 };
+    struct sparse b;
+    int64_t cols = INT64_C(1) << (4 + next(26));
+    sparse_begin(&b, a, ROWS, cols);
+    int32_t *col[ROWS], count[ROWS];
+    double *val[ROWS];
+    for (int r = 0; r < ROWS; r++) {
+        count[r] = 1 + (int32_t)next(r % 10 ? 40 : 2000);
+        col[r] = ARENA_ARRAY(a, int32_t, count[r]);
+        val[r] = ARENA_ARRAY(a, double, count[r]);
+        for (int k = 0; k < count[r]; k++) {
+            bool again = k && next(4) == 0;
+            col[r][k] = again ? col[r][next((uint32_t)k)] : (int32_t)next((uint32_t)cols);
+            val[r][k] = 0x1p-30 * next(1 << 30) + next(1 << 30);
+            sparse_put(&b, col[r][k], val[r][k]);
+        }
+        sparse_end_row(&b);
+    }
+    struct ir_csr m = sparse_finish(&b);
+    for (int r = 0; r < ROWS; r++) {
+        struct ir_row row = ir_csr_row(&m, r);
+        int64_t seen = 0;
+        bool same = true;
+        for (int64_t k = row.lo; k < row.hi; k++) {
+            double sum = 0;
+            int terms = 0;
+            for (int j = 0; j < count[r]; j++)
+                if (col[r][j] == ir_csr_col(&m, row, k)) sum = terms++ ? sum + val[r][j] : val[r][j];
+            same &= terms && sum == m.val[k] && (k == row.lo || m.col[k] > m.col[k - 1]);
+            seen += terms;
+        }
+        CHECK(same && seen == count[r]);
+    }
+}
+
 int main(void)
 {
     struct arena *a = arena_new();
     for (int round = 0; round < 100; round++) {
         check_round(a);
+        arena_reset(a);
+    }
+    for (int round = 0; round < 10; round++) {
+        row_order(a);
         arena_reset(a);
     }
     double f = 0;
