@@ -60,6 +60,14 @@ INLINE void store_words(uint64_t *p, vec x)
     const vec top = splat(0x1p52);
     BITS(storeu)((IVEC *)p, BITS(xor)(TO_BITS(add(x, top)), TO_BITS(top)));
 }
+INLINE vec load_i32(const int32_t *p)
+{
+#if DBL_WIDTH == 8
+    return _mm512_cvtepi32_pd(_mm256_loadu_si256((const __m256i *)p));
+#else
+    return _mm256_cvtepi32_pd(_mm_loadu_si128((const __m128i *)p));
+#endif
+}
 // q where x < 0, else 0
 INLINE vec where_negative(vec x, vec q)
 {
@@ -490,6 +498,16 @@ static void d_submulc(uint64_t *out, const uint64_t *a, const uint64_t *b, const
     if (i < n) ck_kernels_c.submulc(out + i, a + i, b + i, s, n - i, m);
 }
 
+static void d_from_i32(uint64_t *out, const int32_t *x, uint32_t shift, size_t n, const struct ck_mod *m)
+{
+    const struct consts c = consts_of(m);
+    const struct ck_shoup s = ck_shoup_init(ck_powmod(2, shift, m), m);
+    const vec w = centred(&s, m->q), wq = OP(div_pd)(w, c.q);
+    size_t i = 0;
+    for (; i + W <= n; i += W) store_words(out + i, canonical(product(load_i32(x + i), w, wq, &c), &c));
+    if (i < n) ck_kernels_c.from_i32(out + i, x + i, shift, n - i, m);
+}
+
 static void d_lift(uint64_t *out, const uint64_t *a, size_t n, const struct ck_mod *to, const struct ck_mod *from)
 {
     const struct consts c = consts_of(to);
@@ -559,6 +577,7 @@ static void dbl_kernels_init(struct ck_kernels *k)
     k->mulc = d_mulc;
     k->muladdc = d_muladdc;
     k->submulc = d_submulc;
+    k->from_i32 = d_from_i32;
     k->lift = d_lift;
     k->conv = d_conv;
 }

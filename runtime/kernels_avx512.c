@@ -52,10 +52,10 @@ static void z_permute(uint64_t *out, const uint64_t *a, const uint32_t *perm, si
     if (i < n) ck_kernels_c.permute(out + i, a, perm + i, n - i);
 }
 
-// Lane r of row c of block b holds bit-reversed index (b + 8r + c) / 2^shift of the small transform.
+// Lane r of row c of block b holds bit-reversed index (b + 8r + c) / 2^shift of the small transform: 2^shift rows are equal.
 static void z_spread(uint64_t *out, uint32_t logn, const uint64_t *in, uint32_t logm)
 {
-    const uint32_t shift = logn - logm;
+    const uint32_t shift = logn - logm, mask = shift < 3 ? (1u << shift) - 1 : 7;
     assert(logm <= logn);
     if (logn < 6) {
         ck_spread_c(out, logn, in, logm);
@@ -66,7 +66,7 @@ static void z_spread(uint64_t *out, uint32_t logn, const uint64_t *in, uint32_t 
     for (uint32_t b = 0; b < 1u << logn; b += 64) {
         __m512i x = _mm512_setzero_si512();
         for (uint32_t c = 0; c < 8; c++) {
-            if (c == 0 || shift < 3) {
+            if (!(c & mask)) {
                 __m256i k = _mm256_srl_epi32(_mm256_add_epi32(rows, _mm256_set1_epi32((int)(b + c))), count);
                 if (logm >= 6) {
                     __m256i low = _mm256_slli_epi32(_mm256_and_si256(k, seven), 3);
