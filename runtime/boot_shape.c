@@ -209,7 +209,7 @@ double ck_boot_key_bytes(const struct ck_params *par, const struct ck_boot_shape
         const uint32_t galois = ck_key_automorphism(list[i].galois), ell = list[i].level + 1;
         uint32_t alpha, np, before = 0;
         ck_key_gadget(par, list[i].galois, ell, &alpha, &np);
-        sum += ldexp(8.0 * ((ell + alpha - 1) / alpha) * (ell + np), (int)par->logn);
+        sum += ck_params_key_bytes(par, ell, alpha, np);
         while (ck_key_automorphism(list[before].galois) != galois) before++;
         if (galois > 1 && before == i) sum += ldexp(4, (int)par->logn);        // its permutation
     }

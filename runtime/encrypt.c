@@ -56,7 +56,7 @@ enum ck_err ck_ct_expand(struct ck_ct *ct, const struct ck_context *ctx, const u
     int bad = 0;
     CK_PARALLEL_SUM(ctx->threads, bad)
     for (uint32_t i = 0; i <= ct->level; i++)
-        bad += !ctx->k->expand(a + i * ctx->n, seed, i, 0, ctx->n, &ctx->mod[i]);
+        bad += !ctx->k->expand(a + i * ctx->n, seed, i, 0, ctx->n, &ctx->mod[i], NULL);
     return bad ? CK_ERANDOM : CK_OK;
 }
 

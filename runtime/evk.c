@@ -2,6 +2,7 @@
 // Evaluation keys: allocation by level, generation, lookup. Every key is cut to its level and uses the gadget of that
 // level.
 #include "internal.h"
+#include "store.h"
 #include "thread.h"
 
 #include <stdlib.h>
@@ -24,10 +25,14 @@ enum ck_err ck_key_spec_galois(struct ck_galois_spec *out, const struct ck_conte
     return CK_OK;
 }
 
-size_t ck_key_words(const struct ck_evk *evk, const struct ck_key *key)
+static uint32_t key_rows(const struct ck_evk *evk, const struct ck_key *key)
 {
-    const struct ck_gadget *g = &evk->gadget[key->gadget];
-    return (size_t)ck_gadget_digits(g, key->level + 1) * (key->level + 1 + g->np) * evk->ctx->n;
+    return key->level + 1 + evk->gadget[key->gadget].np;
+}
+
+size_t ck_key_bytes(const struct ck_evk *evk, const struct ck_key *key)
+{
+    return ck_gadget_digits(&evk->gadget[key->gadget], key->level + 1) * key->row[key_rows(evk, key)];
 }
 
 // Index of the gadget of a key at `level`; entries are collected first and initialised once their highest level is
@@ -57,7 +62,12 @@ static enum ck_err init_gadgets(struct ck_evk *evk)
 static enum ck_err init_key(struct ck_evk *evk, struct ck_key *key)
 {
     const struct ck_context *ctx = evk->ctx;
-    key->b = ck_mem_alloc(ck_key_words(evk, key) * sizeof(uint64_t));
+    const uint32_t rows = key_rows(evk, key);
+    key->row = ck_mem_alloc((rows + 1) * sizeof *key->row);
+    if (!key->row) return CK_ENOMEM;
+    for (uint32_t j = 0; j < rows; j++)
+        key->row[j + 1] = key->row[j] + ctx->n / 8 * ctx->mod[ck_limb_prime(ctx, key->level + 1, j)].bits;
+    key->b = ck_mem_alloc(ck_key_bytes(evk, key));
     if (!key->b) return CK_ENOMEM;
     const uint32_t galois = ck_key_automorphism(key->galois);
     if (galois <= 1) return CK_OK;
@@ -122,8 +132,11 @@ enum ck_err ck_evk_alloc(struct ck_evk **out, const struct ck_context *ctx, cons
 void ck_evk_free(struct ck_evk *evk)
 {
     if (!evk) return;
-    for (uint32_t i = 0; i < evk->nkey; i++)
-        if (evk->key[i].b) ck_mem_free(evk->key[i].b, ck_key_words(evk, &evk->key[i]) * sizeof(uint64_t));
+    for (uint32_t i = 0; i < evk->nkey; i++) {
+        struct ck_key *key = &evk->key[i];
+        if (key->b) ck_mem_free(key->b, ck_key_bytes(evk, key));
+        if (key->row) ck_mem_free(key->row, (key_rows(evk, key) + 1) * sizeof *key->row);
+    }
     for (uint32_t i = 0; i < evk->nperm; i++) ck_mem_free(evk->perm[i], evk->ctx->n * sizeof **evk->perm);
     for (uint32_t i = 0; i < evk->ngadget; i++) ck_gadget_clear(&evk->gadget[i]);
     ck_mem_free(evk->key, evk->room * sizeof *evk->key);
@@ -135,7 +148,7 @@ void ck_evk_free(struct ck_evk *evk)
 size_t ck_evk_bytes(const struct ck_evk *evk)
 {
     size_t sum = (size_t)evk->nperm * evk->ctx->n * sizeof **evk->perm;
-    for (uint32_t i = 0; i < evk->nkey; i++) sum += ck_key_words(evk, &evk->key[i]) * sizeof(uint64_t);
+    for (uint32_t i = 0; i < evk->nkey; i++) sum += ck_key_bytes(evk, &evk->key[i]);
     return sum;
 }
 
@@ -160,7 +173,7 @@ enum ck_err ck_key_fill(struct ck_evk *evk, struct ck_key *key, const uint64_t *
     const struct ck_kernels *k = ctx->k;
     const uint32_t ell = key->level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell);
     const size_t error_bytes = d * ctx->n * sizeof(int32_t);
-    const size_t tmp_bytes = (size_t)ctx->threads * ctx->n * sizeof(uint64_t);
+    const size_t tmp_bytes = (size_t)ctx->threads * 2 * ctx->n * sizeof(uint64_t);
     int32_t *error = ck_mem_alloc(error_bytes);
     uint64_t *tmp = ck_mem_alloc(tmp_bytes);
     struct ck_drbg *rng = NULL;
@@ -174,13 +187,14 @@ enum ck_err ck_key_fill(struct ck_evk *evk, struct ck_key *key, const uint64_t *
         for (uint32_t t = 0; t < d * wide; t++) {
             const uint32_t i = t / wide, j = t % wide, prime = ck_limb_prime(ctx, ell, j);
             const struct ck_mod *mod = &ctx->mod[prime];
-            uint64_t *b = key->b + t * ctx->n, *a = tmp + (size_t)ck_thread_index() * ctx->n;
+            uint64_t *a = tmp + (size_t)ck_thread_index() * 2 * ctx->n, *b = a + ctx->n;
             k->from_i32(b, error + i * ctx->n, 0, ctx->n, mod);
             k->ntt(b, ctx->ntt[prime]);
             if (j < ell && j / g->alpha == i) k->muladdc(b, from + j * ctx->n, &g->p[j], ctx->n, mod);
-            bad += !k->expand(a, key->seed, ck_key_stream(i, prime), 0, ctx->n, mod);
+            bad += !k->expand(a, key->seed, ck_key_stream(i, prime), 0, ctx->n, mod, NULL);
             k->mul(a, a, to + prime * ctx->n, ctx->n, mod);
             k->sub(b, b, a, ctx->n, mod);
+            ck_pack((uint64_t *)(void *)ck_key_limb(evk, key, i, j), b, ctx->n, mod->bits);
         }
         if (bad) err = CK_ERANDOM;
     }

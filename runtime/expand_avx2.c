@@ -59,7 +59,7 @@ static uint64_t replacement(const __m128i round[11], __m128i base, size_t word, 
 }
 
 // The quotient's estimate floor(x mu / 2^64), mu = floor(2^64/q), is short of x/q by less than x/2^64 + 1.
-bool ck_expand_aesni(uint64_t *out, const uint8_t seed[32], uint32_t index, size_t start, size_t n, const struct ck_mod *m)
+bool ck_expand_aesni(uint64_t *out, const uint8_t seed[32], uint32_t index, size_t start, size_t n, const struct ck_mod *m, const void *ahead)
 {
     __m128i round[11];
     const uint64_t limit = ck_expand_limit(m->q);
@@ -69,6 +69,7 @@ bool ck_expand_aesni(uint64_t *out, const uint8_t seed[32], uint32_t index, size
     ck_aes_schedule(round, seed);
     for (size_t at = 0; at < n; at += 16) {
         uint64_t x[16];
+        for (int line = 0; ahead && line < 2; line++) _mm_prefetch((const char *)ahead + at * m->bits / 8 + 64 * line, _MM_HINT_T1);
         words16(x, base, (uint32_t)((start + at) / 2), round);
         for (size_t i = 0; i < 16 && at + i < n; i++)
             out[at + i] = x[i] <= limit ? ck_csub(x[i] - ck_mulhi(x[i], mu) * m->q, m->q)

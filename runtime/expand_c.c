@@ -54,7 +54,7 @@ static bool replace(uint64_t *out, const uint8_t seed[32], uint32_t index, size_
     return true;
 }
 
-bool ck_expand_c(uint64_t *out, const uint8_t seed[32], uint32_t index, size_t start, size_t n, const struct ck_mod *m)
+bool ck_expand_c(uint64_t *out, const uint8_t seed[32], uint32_t index, size_t start, size_t n, const struct ck_mod *m, const void *ahead)
 {
     enum { TILE = 512 };
     uint8_t iv[16], stream[8 * TILE];

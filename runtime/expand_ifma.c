@@ -41,12 +41,12 @@ INLINE bool words64(uint64_t *out, uint32_t block, const struct stream *t)
     return accepted == 0xff;
 }
 
-bool ck_expand_ifma(uint64_t *out, const uint8_t seed[32], uint32_t index, size_t start, size_t n, const struct ck_mod *m)
+bool ck_expand_ifma(uint64_t *out, const uint8_t seed[32], uint32_t index, size_t start, size_t n, const struct ck_mod *m, const void *ahead)
 {
     assert(start % 8 == 0 && n % 8 == 0 && start + n <= 1u << 16);
     size_t i = (64 - start % 64) % 64;          // words before the first group of 32 blocks
-    if (m->bits < 18 || i + 64 > n) return ck_expand_aesni(out, seed, index, start, n, m);
-    if (i && !ck_expand_aesni(out, seed, index, start, i, m)) return false;
+    if (m->bits < 18 || i + 64 > n) return ck_expand_aesni(out, seed, index, start, n, m, ahead);
+    if (i && !ck_expand_aesni(out, seed, index, start, i, m, ahead)) return false;
     const unsigned bytes = (m->bits - 2) / 8;
     struct stream t = {
         .q = splat(m->q), .nq = splat((1ull << 52) - m->q), .mask = splat((1ull << 52) - 1),
@@ -63,8 +63,11 @@ bool ck_expand_ifma(uint64_t *out, const uint8_t seed[32], uint32_t index, size_
     for (int k = 0; k < 8; k++)                 // the last byte of a big-endian block number below 32
         t.first[k] = _mm512_xor_si512(base, _mm512_setr_epi64(0, (long long)(4 * k) << 56, 0, (long long)(4 * k + 1) << 56, 0,
                                                               (long long)(4 * k + 2) << 56, 0, (long long)(4 * k + 3) << 56));
-    for (; i + 64 <= n; i += 64)
-        if (!words64(out + i, (uint32_t)((start + i) / 2), &t) && !ck_expand_aesni(out + i, seed, index, start + i, 64, m))
+    for (; i + 64 <= n; i += 64) {
+        // 64 fields of at most 50 bits start on at most 7 cache lines
+        for (int line = 0; ahead && line < 7; line++) _mm_prefetch((const char *)ahead + i * m->bits / 8 + 64 * line, _MM_HINT_T1);
+        if (!words64(out + i, (uint32_t)((start + i) / 2), &t) && !ck_expand_aesni(out + i, seed, index, start + i, 64, m, NULL))
             return false;
-    return i == n || ck_expand_aesni(out + i, seed, index, start + i, n - i, m);
+    }
+    return i == n || ck_expand_aesni(out + i, seed, index, start + i, n - i, m, NULL);
 }

@@ -95,7 +95,7 @@ const char *ck_ct_load(struct ck_ct *out, const struct ck_context *ctx, const st
         for (uint32_t p = 0; p < polys; p++)
             for (uint32_t j = 0; j <= port->level; j++) {
                 const struct ck_mod *m = &ctx->mod[j];
-                if (ck_unpack(ck_ct_poly(&out[i], p) + j * ctx->n, packed, ctx->n, m->bits) >= m->q) return bad;
+                if (ctx->k->unpack(ck_ct_poly(&out[i], p) + j * ctx->n, packed, ctx->n, m->bits) >= m->q) return bad;
                 packed += ctx->n / 64 * m->bits;
             }
         if (polys == 1) ck_ct_expand(&out[i], ctx, head + CT_HEAD - CK_SEED_BYTES);

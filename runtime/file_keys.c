@@ -69,20 +69,15 @@ static uint64_t key_bytes(const struct ck_context *ctx, const struct ck_key *key
     return KEY_HEAD + digits * bits * (ctx->n / 8);
 }
 
-static void key_save(struct ck_writer *w, const struct ck_context *ctx, const struct ck_evk *evk, const struct ck_key *key,
-                     uint64_t *packed)
+static void key_save(struct ck_writer *w, const struct ck_evk *evk, const struct ck_key *key)
 {
     const struct ck_gadget *g = &evk->gadget[key->gadget];
-    uint32_t limbs = key->level + 1 + g->np, digits = ck_gadget_digits(g, key->level + 1);
+    uint32_t digits = ck_gadget_digits(g, key->level + 1);
     uint32_t head[KEY_HEAD / 4] = {key->galois, key->level, digits, g->np};
     memcpy(head + (KEY_HEAD - CK_SEED_BYTES) / 4, key->seed, CK_SEED_BYTES);
     ck_writer_section(w, CK_TAG("EKEY"), (int32_t)key->galois, key->level);
     ck_writer_put(w, head, sizeof head);
-    for (uint32_t j = 0; j < digits * limbs; j++) {
-        uint32_t bits = ctx->mod[key_prime(ctx, key, g->np, j)].bits;
-        ck_pack(packed, key->b + j * ctx->n, ctx->n, bits);
-        ck_writer_put(w, packed, ctx->n / 8 * bits);
-    }
+    ck_writer_put(w, key->b, ck_key_bytes(evk, key));
 }
 
 static int by_galois(const void *a, const void *b)
@@ -112,9 +107,8 @@ const char *ck_evk_generate(struct ck_writer *w, const char *path, const struct 
 {
     struct ck_prints prints = {.params = ck_print_params(&ctx->par), .keys = *keys};
     struct ck_galois_spec *want = malloc((count + 1) * sizeof *want);
-    uint64_t *packed = malloc(ctx->n * sizeof *packed);
     size_t n = 0;
-    const char *why = want && packed ? NULL : no_memory;
+    const char *why = want ? NULL : no_memory;
     if (!why) {
         if (count) memcpy(want, spec, count * sizeof *want);
         qsort(want, count, sizeof *want, by_galois);
@@ -132,14 +126,13 @@ const char *ck_evk_generate(struct ck_writer *w, const char *path, const struct 
                 w->why = ck_err_text(err);
                 break;
             }
-            for (size_t k = 0; k < batch; k++) key_save(w, ctx, evk, &evk->key[k], packed);
+            for (size_t k = 0; k < batch; k++) key_save(w, evk, &evk->key[k]);
             ck_evk_free(evk);
         }
         why = w->why;
         if (why) ck_writer_close(w, 0);
     }
     free(want);
-    free(packed);
     return why;
 }
 
@@ -170,11 +163,13 @@ static const char *key_load(struct ck_evk *evk, struct ck_key *key, const struct
     memcpy(head, s->data, sizeof head);
     if (head[2] != digits || head[3] != g->np) return "was made by another version; run `client keygen` again";
     memcpy(key->seed, s->data + KEY_HEAD - CK_SEED_BYTES, CK_SEED_BYTES);
-    const uint64_t *packed = (const uint64_t *)(s->data + KEY_HEAD);
+    memcpy(key->b, s->data + KEY_HEAD, ck_key_bytes(evk, key));
+    uint64_t tile[512];
     for (uint32_t j = 0; j < digits * limbs; j++) {
         const struct ck_mod *m = &ctx->mod[key_prime(ctx, key, g->np, j)];
-        if (ck_unpack(key->b + j * ctx->n, packed, ctx->n, m->bits) >= m->q) return "is damaged (contents)";
-        packed += ctx->n / 64 * m->bits;
+        const uint8_t *packed = ck_key_limb(evk, key, j / limbs, j % limbs);
+        for (size_t at = 0; at < ctx->n; at += 512)
+            if (ctx->k->unpack(tile, packed + at / 8 * m->bits, 512, m->bits) >= m->q) return "is damaged (contents)";
     }
     return NULL;
 }

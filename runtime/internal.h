@@ -141,7 +141,8 @@ struct ck_key {
     uint32_t level;
     uint32_t gadget;                // index into ck_evk.gadget
     uint8_t seed[CK_SEED_BYTES];
-    uint64_t *b;                    // own: digits x (level+1+np) x N words
+    uint8_t *b;                     // own: digits x (level+1+np) limbs of N residues, packed to the bits of their primes
+    size_t *row;                    // own: level+2+np byte offsets of the limbs of a digit; the last is its size
     uint32_t *perm;                 // borrowed from ck_evk.perm, NULL without automorphism
 };
 struct ck_evk {
@@ -188,8 +189,13 @@ static inline uint32_t ck_key_stream(uint32_t digit, uint32_t prime)
 {
     return digit * CK_MAX_PRIMES + prime;
 }
-/* Words of b. */
-size_t ck_key_words(const struct ck_evk *, const struct ck_key *);
+/* Bytes of b. */
+size_t ck_key_bytes(const struct ck_evk *, const struct ck_key *);
+/* Limb `row` of digit i, packed. */
+static inline uint8_t *ck_key_limb(const struct ck_evk *evk, const struct ck_key *key, uint32_t i, uint32_t row)
+{
+    return key->b + i * key->row[key->level + 1 + evk->gadget[key->gadget].np] + key->row[row];
+}
 /* Fills one key: it switches from the secret whose evaluation form is `from` (limbs q_0..q_level) to the one with
  * form `to` (prime-indexed limbs). */
 enum ck_err ck_key_fill(struct ck_evk *, struct ck_key *, const uint64_t *from, const uint64_t *to);
@@ -262,7 +268,7 @@ struct ck_inner_opt {
 /* out (2 polynomials in QP) = inner product of digits and key; expands the a-parts on the fly. CK_ERANDOM. */
 enum ck_err ck_inner(uint64_t *out, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
                      const uint64_t *digits, const struct ck_inner_opt *, uint32_t level, struct ck_scratch *);
-/* The inner product for words [at, at + tile) of limb j of both sums: digit[i] points at the tile of digit i, tmp has room for a tile a digit.
+/* The inner product for words [at, at + tile) of limb j of both sums: digit[i] points at the tile of digit i, tmp has room for two tiles a digit.
  * False if the expansion of the a-parts failed. */
 bool ck_inner_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
                    const uint64_t *const *digit, uint32_t j, uint32_t ell, size_t at, size_t tile, uint64_t *tmp);

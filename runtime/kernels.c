@@ -28,7 +28,7 @@ static bool cpu_has(int level)
     case AVX2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("aes");
     case AVX512: return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
-    case IFMA: return __builtin_cpu_supports("avx512ifma") && has_vaes();
+    case IFMA: return __builtin_cpu_supports("avx512ifma") && __builtin_cpu_supports("avx512vbmi") && has_vaes();
     }
     return false;
 }

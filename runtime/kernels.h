@@ -91,8 +91,12 @@ struct ck_kernels {
 
     // Uniform residues (exactly uniform, by rejection) from a seeded stream (AES-128-CTR): words [start, start+n) of limb
     // `index` of the stream of that seed; start and n multiples of 8, so a limb may be made tile by tile. index < 2^31.
-    // True, or false if the crypto library failed (portable table only).
-    bool (*expand)(uint64_t *out, const uint8_t seed[32], uint32_t index, size_t start, size_t n, const struct ck_mod *);
+    // True, or false if the crypto library failed (portable table only). ahead: what is read next, n residues packed to as many bits as q has,
+    // is brought towards the cache meanwhile; NULL: nothing.
+    bool (*expand)(uint64_t *out, const uint8_t seed[32], uint32_t index, size_t start, size_t n, const struct ck_mod *, const void *ahead);
+    // The inverse of ck_pack (store.h): n fields of `bits` bits, 1 <= bits <= 63, least significant first; n a multiple of 8. Returns the
+    // largest. packed: n bits / 8 bytes at any address.
+    uint64_t (*unpack)(uint64_t *out, const void *packed, size_t n, uint32_t bits);
 };
 
 /* Picks the table: the best the CPU has, capped by CK_CPU=c|avx2|avx512|ifma. NULL for an unknown word. */

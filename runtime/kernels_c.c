@@ -153,5 +153,5 @@ const struct ck_kernels ck_kernels_c = {
     .mulc = c_mulc, .muladdc = c_muladdc, .addc = c_addc, .submulc = c_submulc,
     .muladd2 = c_muladd2, .inner2 = c_inner2, .inner = c_inner, .tensor = c_tensor,
     .permute = c_permute, .from_i32 = c_from_i32, .lift = c_lift,
-    .conv = ck_conv_c, .expand = ck_expand_c,
+    .conv = ck_conv_c, .expand = ck_expand_c, .unpack = ck_unpack_c,
 };

@@ -224,4 +224,5 @@ void ck_kernels_init_ifma(struct ck_kernels *k)
     k->lift = i_lift;
     k->conv = ck_conv_ifma;
     k->expand = ck_expand_ifma;
+    k->unpack = ck_unpack_ifma;
 }

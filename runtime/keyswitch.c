@@ -19,10 +19,10 @@ static size_t tile_size(const struct ck_context *ctx)
     return ctx->n > TILE ? TILE : ctx->n;
 }
 
-// Words of the tiles of one thread, a-parts or the parts of a product, and of all.
+// Words of the tiles of one thread, both parts of a key or the parts of a product, and of all.
 static size_t tile_words(const struct ck_context *ctx, const struct ck_gadget *g)
 {
-    return (g->max_digits > 3 ? g->max_digits : 3) * tile_size(ctx);
+    return (g->max_digits > 1 ? 2 * g->max_digits : 3) * tile_size(ctx);
 }
 
 static size_t tiles_words(const struct ck_context *ctx, const struct ck_gadget *g)
@@ -110,10 +110,12 @@ bool ck_inner_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *ctx,
     const uint64_t *b[CK_MAX_Q], *a[CK_MAX_Q];
     bool ok = true;
     for (uint32_t i = 0; i < d; i++) {
-        uint64_t *part = tmp + i * tile;
-        ok &= ctx->k->expand(part, key->seed, ck_key_stream(i, prime), at, tile, &ctx->mod[prime]);
-        b[i] = key->b + ((size_t)i * (kell + g->np) + row) * ctx->n + at;
+        uint64_t *part = tmp + 2 * i * tile, *other = part + tile;
+        const uint8_t *packed = key->b + i * key->row[kell + g->np] + key->row[row] + at / 8 * ctx->mod[prime].bits;
+        ok &= ctx->k->expand(part, key->seed, ck_key_stream(i, prime), at, tile, &ctx->mod[prime], packed);
+        ctx->k->unpack(other, packed, tile, ctx->mod[prime].bits);
         a[i] = part;
+        b[i] = other;
     }
     ctx->k->inner2(acc0, acc1, digit, b, a, d, tile, &ctx->mod[prime]);
     return ok;

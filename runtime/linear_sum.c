@@ -54,13 +54,13 @@ static size_t plain_words(const struct lin_map *m)
 size_t ck_lin_sums_words(const struct lin_map *m)
 {
     const uint32_t terms = m->lin->nterm < MOST ? m->lin->nterm : MOST;
-    const size_t key = m->g ? (m->g->max_digits + 2) * m->tile : 0, span = m->lin->nterm > MOST ? m->ctx->n : m->tile;
+    const size_t key = m->g ? (2 * m->g->max_digits + 2) * m->tile : 0, span = m->lin->nterm > MOST ? m->ctx->n : m->tile;
     size_t sources = m->chunk < m->lin->nin ? (size_t)m->chunk * m->most : m->nsource;
     if (!is_made(m) || m->keep) sources = 0;
     return key + sources * 2 * span + terms * (plain_words(m) + piece_of(m)) + 2 * piece_of(m) + ck_plain_scratch(m->ctx) + 64;
 }
 
-// One tile of both polynomials of a baby modulo QP, limb j. tmp: max_digits + 2 tiles. False if the expansion failed.
+// One tile of both polynomials of a baby modulo QP, limb j. tmp: 2 max_digits + 2 tiles. False if the expansion failed.
 static bool make_tile(const struct lin_map *m, const struct lin_pass *p, const struct lin_source *s, uint64_t *const out[2], uint32_t j,
                       size_t at, uint64_t *tmp)
 {
@@ -159,7 +159,7 @@ static bool sum_limb(const struct lin_map *m, const struct lin_pass *p, uint32_t
     const bool once = all_at_once(m, p);
     const uint32_t first = m->group[p->group0].from, terms = m->lin->nterm < MOST ? m->lin->nterm : MOST;
     struct workspace w = {.key = local, .span = once ? tile : n};
-    w.babies = w.key + (m->g ? (m->g->max_digits + 2) * tile : 0);
+    w.babies = w.key + (m->g ? (2 * m->g->max_digits + 2) * tile : 0);
     w.plain = w.babies + (is_made(m) && !m->keep ? (p->source1 - p->source0) * 2 * w.span : 0);
     w.spread = w.plain + terms * plain_words(m);
     w.more = w.spread + terms * piece;

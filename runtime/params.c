@@ -153,6 +153,14 @@ void ck_params_gadget(const struct ck_params *par, uint32_t limbs, uint32_t *alp
     }
 }
 
+double ck_params_key_bytes(const struct ck_params *par, uint32_t limbs, uint32_t alpha, uint32_t np)
+{
+    double bits = 0;
+    for (uint32_t j = 0; j < limbs; j++) bits += floor(log2((double)par->q[j])) + 1;
+    for (uint32_t j = 0; j < np; j++) bits += floor(log2((double)par->p[j])) + 1;
+    return ldexp((limbs + alpha - 1) / alpha * bits, (int)par->logn - 3);
+}
+
 uint32_t ck_poly_depth(uint32_t degree)
 {
     uint32_t d = 0;

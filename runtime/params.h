@@ -42,6 +42,9 @@ const char *ck_params_check(const struct ck_params *);
  * where that is cheaper than the gadget of the parameters. */
 void ck_params_gadget(const struct ck_params *, uint32_t limbs, uint32_t *alpha, uint32_t *np);
 
+/* Bytes of a key's b-part under a gadget: residues are packed to the bits of their primes. */
+double ck_params_key_bytes(const struct ck_params *, uint32_t limbs, uint32_t alpha, uint32_t np);
+
 /* Finds `count` distinct primes, 1 mod 2^(logn+1), nearest to `target` (not necessarily below it), not among the
  * `ntaken` in `taken`, within a factor of two of the target and below 2^50. Deterministic: nearest first, the lower
  * of two equally near ones first. Returns the number found. */

@@ -9,9 +9,8 @@
 #include "ck.h"
 #include "file.h"
 
-/* N residues of `bits` bits each, 1 <= bits <= 63, in N bits / 64 words; N a multiple of 64. ck_unpack returns the largest. */
+/* N residues of `bits` bits each, 1 <= bits <= 63, in N bits / 64 words; N a multiple of 64. ck_kernels.unpack is the inverse. */
 void ck_pack(uint64_t *out, const uint64_t *a, size_t n, uint32_t bits);
-uint64_t ck_unpack(uint64_t *out, const uint64_t *packed, size_t n, uint32_t bits);
 
 /* NULL if the file is of these parameters, this key set (NULL: any) and this model (NULL: any). */
 const char *ck_prints_match(const struct ck_file *, const struct ck_params *, const struct ck_print *keys,

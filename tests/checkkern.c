@@ -383,7 +383,7 @@ static void check_expand(const struct ck_kernels *k, uint64_t q)
         for (int i = 0; i < 32; i++) seed[i] = (uint8_t)rnd();
         const uint32_t index = (uint32_t)rnd() >> 1;
         uint64_t *out = guarded_at(&mem[0], MAX_N * 8, true);
-        CHECK(k->expand(out, seed, index, 0, MAX_N, &m) && c->expand(ref[0], seed, index, 0, MAX_N, &m));
+        CHECK(k->expand(out, seed, index, 0, MAX_N, &m, NULL) && c->expand(ref[0], seed, index, 0, MAX_N, &m, NULL));
         CHECKF(same(out, ref[0], MAX_N), "%s expand q=%lu", k->name, q);
         bool range = true;
         double sum = 0;
@@ -392,9 +392,28 @@ static void check_expand(const struct ck_kernels *k, uint64_t q)
         for (int part = 0; part < 8; part++) {
             const size_t start = rnd() % (MAX_N / 8) * 8, n = rnd() % ((MAX_N - start) / 8 + 1) * 8;
             out = guarded_at(&mem[0], n * 8, true);
-            CHECKF(k->expand(out, seed, index, start, n, &m) && same(out, ref[0] + start, n), "%s expand of a part", k->name);
+            CHECKF(k->expand(out, seed, index, start, n, &m, ref[1]) && same(out, ref[0] + start, n), "%s expand of a part", k->name);
         }
     }
+}
+
+static void check_unpack(const struct ck_kernels *k)
+{
+    for (uint32_t bits = 1; bits <= 63; bits++)
+        for (size_t n = 8; n <= 1024; n = n < 256 ? n + 8 : 4 * n) {
+            const size_t bytes = n * bits / 8;
+            uint8_t *in = guarded_at(&mem[1], bytes, n % 16);
+            uint64_t *out = guarded_at(&mem[0], n * 8, true), most = 0, got = 0;
+            for (size_t i = 0; i < bytes; i++) in[i] = (uint8_t)rnd();
+            for (size_t i = 0; i < n; i++) {
+                uint64_t v = 0;
+                for (uint32_t b = 0; b < bits; b++) v |= (uint64_t)(in[(i * bits + b) / 8] >> (i * bits + b) % 8 & 1) << b;
+                ref[0][i] = v;
+                most = v > most ? v : most;
+            }
+            got = k->unpack(out, in, n, bits);
+            CHECKF(got == most && same(out, ref[0], n), "%s unpack of %u bits", k->name, bits);
+        }
 }
 
 static void check(const struct ck_kernels *k)
@@ -411,6 +430,7 @@ static void check(const struct ck_kernels *k)
         check_expand(k, p[i]);
     }
     check_permute(k);
+    check_unpack(k);
     check_conv(k, 0x1p46);
     check_conv(k, 0x1.ffp49);
     check_conv(k, 0x1p40);
@@ -461,7 +481,7 @@ static double bench_row(const struct ck_kernels *k, int row)
         case 6: k->mulc(o, a, &s, n, &m); break;
         case 7: k->conv(out, (const uint64_t *const *)in, n, v); break;
         case 8: k->permute(o, a, perm, n); break;
-        case 9: k->expand(o, (const uint8_t *)"0123456789abcdef0123456789abcdef", 1, 0, n, &m); break;
+        case 9: k->expand(o, (const uint8_t *)"0123456789abcdef0123456789abcdef", 1, 0, n, &m, NULL); break;
         }
         time[r] = now_us() - start;
     }

@@ -75,7 +75,7 @@ static void run(void *arg)
     case LIFT: k->lift(l[2], l[3], N, &j->mod, &j->other); break;
     case SPREAD: k->spread(l[2], 16, l[3], 15); break;
     case CONV: k->conv(l + FROM, (const uint64_t *const *)l, N, j->conv); break;
-    case EXPAND: k->expand(l[2], (const uint8_t *)"one seed of thirty-two bytes....", 1, 0, N, &j->mod); break;
+    case EXPAND: k->expand(l[2], (const uint8_t *)"one seed of thirty-two bytes....", 1, 0, N, &j->mod, NULL); break;
     case ROWS: break;
     }
 }

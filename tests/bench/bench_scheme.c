@@ -211,7 +211,7 @@ void bench_scheme(bench_row_fn emit, void *arg)
     }
     const struct ck_key *key = ck_evk_find(s.evk, ck_galois_rotation(s.ctx, 1), 21);
     printf("rotation key at 22 limbs: %.2f MiB with its permutation\n",
-           (double)(ck_key_words(s.evk, key) * 8 + s.ctx->n * 4) / (1 << 20));
+           (double)(ck_key_bytes(s.evk, key) + s.ctx->n * 4) / (1 << 20));
     ck_mem_free(s.digits, digits);
     ck_mem_free(s.acc, poly);
     ck_ct_clear(&s.a);

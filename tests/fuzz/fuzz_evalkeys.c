@@ -9,10 +9,12 @@ static void check_keys(const struct fuzz_world *w, const struct ck_evk *evk)
     for (uint32_t i = 0; i < evk->nkey; i++) {
         const struct ck_key *key = &evk->key[i];
         uint32_t limbs = key->level + 1 + evk->gadget[key->gadget].np;
-        for (size_t k = 0; k < ck_key_words(evk, key); k++) {
-            uint32_t prime = ck_limb_prime(w->ctx, key->level + 1, (uint32_t)(k / w->ctx->n % limbs));
-            if (key->b[k] >= w->ctx->mod[prime].q) abort();
+        uint64_t *limb = malloc(w->ctx->n * sizeof *limb);
+        for (size_t j = 0; limb && j < ck_key_bytes(evk, key) / key->row[limbs] * limbs; j++) {
+            const struct ck_mod *m = &w->ctx->mod[ck_limb_prime(w->ctx, key->level + 1, (uint32_t)j % limbs)];
+            if (w->ctx->k->unpack(limb, ck_key_limb(evk, key, (uint32_t)j / limbs, (uint32_t)j % limbs), w->ctx->n, m->bits) >= m->q) abort();
         }
+        free(limb);
         if (ck_evk_find(evk, key->galois, key->level) != key) abort();
     }
 }
@@ -25,7 +27,7 @@ static void use_keys(const struct fuzz_world *w, const struct ck_evk *evk)
     if (ck_eval_new(&e, w->ctx, evk, NULL) != CK_OK) return;
     for (uint32_t i = 0; i < evk->nkey; i++) {
         const struct ck_key *key = &evk->key[i];
-        if (key->galois && key->galois % 2 == 0) continue;      // bootstrapping's switching keys
+        if (key->galois >= CK_KEY_SPARSE) continue;      // bootstrapping's switching keys
         if (ck_ct_init(&ct, w->ctx, key->level, 2) != CK_OK) break;
         ct.level = key->level;
         ct.degree = key->galois ? 1 : 2;

@@ -192,7 +192,7 @@ static void equal_bits(struct world *w)
             CHECK_OK(ck_evk_alloc(&evk, ctx, spec, w->evk->nkey));
             for (uint32_t k = 0; k < evk->nkey; k++) {
                 memcpy(evk->key[k].seed, w->evk->key[k].seed, CK_SEED_BYTES);
-                memcpy(evk->key[k].b, w->evk->key[k].b, ck_key_words(evk, &evk->key[k]) * sizeof(uint64_t));
+                memcpy(evk->key[k].b, w->evk->key[k].b, ck_key_bytes(evk, &evk->key[k]));
             }
             CHECK_OK(ck_eval_new(&ev, ctx, evk, NULL));
             struct ck_ct again;
@@ -240,14 +240,15 @@ static void no_memory(void)
 
 static void keys(struct world *w)
 {
-    // b-parts only: digits (ell+K) N words a key, and one permutation per rotation
-    size_t words = 0;
+    // b-parts only: digits (ell+K) limbs of N residues of as many bits as their primes, and one permutation per rotation
+    size_t bits = 0;
     for (uint32_t i = 0; i < w->evk->nkey; i++) {
         const struct ck_key *k = &w->evk->key[i];
         const struct ck_gadget *g = &w->evk->gadget[k->gadget];
-        words += (size_t)ck_gadget_digits(g, k->level + 1) * (k->level + 1 + g->np) * w->ctx->n;
+        for (uint32_t j = 0; j < k->level + 1 + g->np; j++)
+            bits += ck_gadget_digits(g, k->level + 1) * w->ctx->mod[ck_limb_prime(w->ctx, k->level + 1, j)].bits;
     }
-    CHECK(ck_evk_bytes(w->evk) == 8 * words + 2 * 4 * w->ctx->n);
+    CHECK(ck_evk_bytes(w->evk) == w->ctx->n / 8 * bits + 2 * 4 * w->ctx->n);
     CHECK(ck_evk_find(w->evk, ck_galois_rotation(w->ctx, 1), 0)->level == 1);
     CHECK(ck_evk_find(w->evk, ck_galois_rotation(w->ctx, 1), 2)->level == 5);
     CHECK(!ck_evk_find(w->evk, ck_galois_rotation(w->ctx, 2), 0));
