@@ -2,8 +2,9 @@
 // Which strides the columns pass of a two-pass transform takes for each ring degree, and its variants without and with reductions; included
 // by ntt_ifma.c and dbl_tmpl.h, whose vectors differ. Before it: INLINE, and
 //   fwd_columns, inv_columns (a, first radix, second radix or 1, t, lazy); fwd_block (a, block, t, lazy).
+// lazy: 0 or 1; the includer may have further values.
 
-INLINE void forward_columns(uint64_t *a, const struct ck_ntt *t, bool lazy)
+INLINE void forward_columns(uint64_t *a, const struct ck_ntt *t, int lazy)
 {
     switch (t->logn) {
     case 11: fwd_columns(a, 2, 1, t, lazy); break;
@@ -15,7 +16,7 @@ INLINE void forward_columns(uint64_t *a, const struct ck_ntt *t, bool lazy)
     }
 }
 
-INLINE void inverse_columns(uint64_t *a, const struct ck_ntt *t, bool lazy)
+INLINE void inverse_columns(uint64_t *a, const struct ck_ntt *t, int lazy)
 {
     switch (t->logn) {
     case 11: inv_columns(a, 2, 1, t, lazy); break;

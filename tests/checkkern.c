@@ -65,16 +65,18 @@ static uint64_t prime_near(double target)
     return p;
 }
 
-// 33 q just below 2^52 and just above (the two forms of the fast transform), 46, 48 and nearly 50 bits, small.
+// 33 q and 5 q just below 2^52 and just above (the forms of the fast transform), 46, 48 and nearly 50 bits, small.
 static uint32_t primes(uint64_t *p)
 {
     uint32_t n = 0;
-    const double limit = 0x1p52 / 33;
-    uint64_t below = prime_near(limit), above = below;
-    for (double d = 0; 33 * below > 1ull << 52; d += 0x1p17) below = prime_near(limit - d);
-    for (double d = 0; 33 * above <= 1ull << 52; d += 0x1p17) above = prime_near(limit + d);
-    p[n++] = below;
-    p[n++] = above;
+    for (uint64_t times = 33; times; times = times == 33 ? 5 : 0) {
+        const double limit = 0x1p52 / (double)times;
+        uint64_t below = prime_near(limit), above = below;
+        for (double d = 0; times * below > 1ull << 52; d += 0x1p17) below = prime_near(limit - d);
+        for (double d = 0; times * above <= 1ull << 52; d += 0x1p17) above = prime_near(limit + d);
+        p[n++] = below;
+        p[n++] = above;
+    }
     p[n++] = prime_near(0x1p46);
     p[n++] = prime_near(0x1p48);
     p[n++] = prime_near(0x1.fffp49);
