@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double sigma = 3.19, boot_roundings = 110, boot_fit = 3.3e-6;
+static const double sigma = 3.19, boot_roundings = 31, boot_fit = 3.3e-6;
 
 static uint64_t splitmix(uint64_t *s)
 {

@@ -167,23 +167,17 @@ enum ck_err ck_boot_cts(struct ck_eval *ev, struct ck_ct *out, const struct ck_c
     return add_galois(ev, out, ck_galois_conjugate(ev->ctx));
 }
 
-// ct = 2 ct^2 - 1, one level; the factor 2 is half the scale.
-static enum ck_err double_angle(struct ck_eval *ev, struct ck_ct *ct)
+// out = 2 (x - shift)^2 - 1, one level; the factor two is half the scale.
+static enum ck_err double_angle(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *x, double shift)
 {
-    CK_TRY(ck_mul_relin_rescale(ev, ct, ct, ct));
-    ct->scale /= 2;
-    return ck_add_const(ev, ct, ct, -1);
+    const double scale = x->scale * x->scale / 2;
+    struct ck_sum sum = {.nproduct = 1, .times = 1, .product = {{x, x}}, .constant = (2 * shift * shift - 1) * scale};
+    if (shift) sum.term[sum.nterm++] = (struct ck_term){x, -4 * shift * (scale / x->scale)};
+    return ck_sum_reduce(ev, out, &sum, x->level, scale);
 }
 
-// y = 2 (x - 1/(4 range))^2 - 1, one level, in place.
-static enum ck_err square_argument(struct ck_eval *ev, struct ck_ct *ct, const struct ck_boot *boot)
-{
-    CK_TRY(ck_add_const(ev, ct, ct, -0.25 / boot->shape.range));
-    return double_angle(ev, ct);
-}
-
-// Relative to sqrt(2) q_l the slots are (c + q_0 I) / (q_0 range) whatever the message's own scale, which is put back at the end. The series lands
-// where the doublings, each half a square divided by its prime, arrive at q_m.
+// Relative to 2 q_l the slots are (c + q_0 I) / (q_0 range) whatever the message's own scale, which is put back at the end. Squares and the
+// T_k of the series keep the scale at twice the prime. The series lands where the doublings, each half a square divided by its prime, arrive at q_m.
 enum ck_err ck_boot_evalmod(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
 {
     const struct ck_context *ctx = ev->ctx;
@@ -191,27 +185,27 @@ enum ck_err ck_boot_evalmod(struct ck_eval *ev, struct ck_ct *out, const struct 
     const uint64_t *q = ctx->par.q;
     const uint32_t l = s->top - s->ncts, m = l - ck_poly_depth(s->degree);
     if (in->level != l) return CK_ELEVEL;
+    if (in->degree != 1) return CK_EDEGREE;
     const double most = scale_after(boot, CK_BOOT_CTS, scale_after(boot, CK_BOOT_MODRAISE, boot->nominal));
     CK_TRY(check_scale(in->scale, most));
+    if (!out->data || out->logn != ctx->logn || out->max_level < m || out->max_degree < 1) return CK_ESHAPE;
     double start = (double)q[m];
     for (uint32_t i = s->doublings; i-- > 0;) start = sqrt(2 * start * (double)q[m - i]);
     const double after = scale_after(boot, CK_BOOT_EVALMOD, in->scale);
     const struct ck_poly cosine = {.degree = s->degree / 2, .c = boot->coeff, .out_scale = start};
-    const size_t mark = ev->scratch.used, words = ck_ct_view_words(ctx, l, 1);
+    const size_t mark = ev->scratch.used, words = ck_ct_view_words(ctx, l - 1, 1);
     size_t most_words = switch_words(ev, 0, l), need;
     CK_TRY(ck_poly_words(ev, l - 1, &cosine, &need));
     if (need > most_words) most_words = need;
     CK_TRY(ck_scratch_reserve(ev, words + most_words + 64));
-    struct ck_ct y = ck_ct_view(ctx, ck_scratch_take(&ev->scratch, words), l, 1);
-    enum ck_err err = ck_drop(ev, &y, in, l);
-    y.scale = CK_BOOT_SQRT2 * (double)q[l];
-    if (!err) err = square_argument(ev, &y, boot);
+    struct ck_ct x = *in, y = ck_ct_view(ctx, ck_scratch_take(&ev->scratch, words), l - 1, 1);
+    x.scale = 2 * (double)q[l];
+    enum ck_err err = double_angle(ev, &y, &x, 0.25 / s->range);
     if (!err) err = ck_poly_eval(ev, out, &y, &cosine);
     ev->scratch.used = mark;
-    CK_TRY(err);
-    for (uint32_t i = 0; i < s->doublings; i++) CK_TRY(double_angle(ev, out));
-    out->scale = after;         // sin(2 pi c / q_0) / (2 pi c / q_0) = 1
-    return CK_OK;
+    for (uint32_t i = 0; i < s->doublings && !err; i++) err = double_angle(ev, out, out, 0);
+    if (!err) out->scale = after;         // sin(2 pi c / q_0) / (2 pi c / q_0) = 1
+    return err;
 }
 
 enum ck_err ck_bootstrap(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, struct ck_ct *tmp, const struct ck_boot *boot)

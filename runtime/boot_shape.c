@@ -64,8 +64,8 @@ double ck_boot_part_scale(const struct ck_params *par, const struct ck_boot_shap
     switch (part) {
     case CK_BOOT_STC: return in;
     case CK_BOOT_MODRAISE: return in;
-    case CK_BOOT_CTS: return CK_BOOT_SQRT2 * (double)par->q[l] / (q0 * s->range) * in;
-    case CK_BOOT_EVALMOD: return (double)par->q[m] * 2 * CK_BOOT_PI * (s->range / (CK_BOOT_SQRT2 * (double)par->q[l])) * in;
+    case CK_BOOT_CTS: return 2 * (double)par->q[l] / (q0 * s->range) * in;
+    case CK_BOOT_EVALMOD: return (double)par->q[m] * 2 * CK_BOOT_PI * (s->range / (2 * (double)par->q[l])) * in;
     }
     return in;
 }

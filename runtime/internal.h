@@ -272,12 +272,26 @@ enum ck_err ck_inner(uint64_t *out, const struct ck_context *, const struct ck_g
  * False if the expansion of the a-parts failed. */
 bool ck_inner_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
                    const uint64_t *const *digit, uint32_t j, uint32_t ell, size_t at, size_t tile, uint64_t *tmp);
-/* What ck_switch switches: the polynomial a (in Q), or the product of two ciphertexts x, y of degree 1, whose three parts
- * are formed on the way. raise and the lower parts of the product are multiplied by P and added to the sums. */
+/* A sum to be relinearised or rescaled: times (1 or 2) the sum of products x y, plus multiples of ciphertexts, plus a constant. All operands have
+ * degree 1 and lie at the level of the sum or above; factors and constant are rounded to integers, and the caller keeps the scales. */
+enum { CK_SUM_PRODUCTS = 12, CK_SUM_TERMS = 80 };
+struct ck_sum {
+    uint32_t nproduct, nterm, times;
+    struct ck_product {
+        const struct ck_ct *x, *y;
+    } product[CK_SUM_PRODUCTS];
+    struct ck_term {
+        const struct ck_ct *ct;
+        double factor;
+    } term[CK_SUM_TERMS];
+    double constant;
+};
+/* What ck_switch switches: the polynomial a (in Q), with `raise` multiplied by P and added to the first sum; or, a NULL, a sum with at least one
+ * product, whose three parts are formed on the way. */
 struct ck_switch {
-    const uint64_t *a;              // NULL for a product
+    const uint64_t *a;
     const uint64_t *raise[2];       // NULL: none
-    const uint64_t *x[2], *y[2];    // NULL: no product
+    const struct ck_sum *sum;
     enum ck_tail tail;
 };
 /* ck_modup and ck_inner in one pass over the primes. CK_ERANDOM. */
@@ -310,6 +324,12 @@ enum ck_err ck_ct_shape(struct ck_ct *out, const struct ck_context *, uint32_t l
 /* A ciphertext whose memory is scratch: 64-byte aligned, ck_ct_view_words(...) words. */
 size_t ck_ct_view_words(const struct ck_context *, uint32_t max_level, uint32_t max_degree);
 struct ck_ct ck_ct_view(const struct ck_context *, uint64_t *words, uint32_t max_level, uint32_t max_degree);
-/* out += a c with c rounded to an integer, at the level of out (a may be higher); the caller keeps the scales. */
-void ck_ct_muladd_int(struct ck_eval *, struct ck_ct *out, const struct ck_ct *a, double c);
+/* Words of scratch of a rescale of that degree. */
+size_t ck_rescale_scratch(const struct ck_context *, uint32_t degree);
+/* out = the sum, which has no products, divided by q_level: level -> level-1. out may be one of its terms. CK_ENOMEM. */
+enum ck_err ck_sum_rescale(struct ck_eval *, struct ck_ct *out, const struct ck_sum *, uint32_t level, double scale);
+/* The same for any sum: relinearised and rescaled in one where it has products. `scale` is that of the sum. CK_EKEY. */
+enum ck_err ck_sum_reduce(struct ck_eval *, struct ck_ct *out, const struct ck_sum *, uint32_t level, double scale);
+/* c modulo a prime with its quotients: the factor of a term. */
+struct ck_shoup ck_residue_shoup(double c, const struct ck_mod *);
 #endif

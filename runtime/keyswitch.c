@@ -19,10 +19,10 @@ static size_t tile_size(const struct ck_context *ctx)
     return ctx->n > TILE ? TILE : ctx->n;
 }
 
-// Words of the tiles of one thread, both parts of a key or the parts of a product, and of all.
+// Words of the tiles of one thread, both parts of a key or a part of a sum, and of all.
 static size_t tile_words(const struct ck_context *ctx, const struct ck_gadget *g)
 {
-    return (g->max_digits > 1 ? 2 * g->max_digits : 3) * tile_size(ctx);
+    return 2 * g->max_digits * tile_size(ctx);
 }
 
 static size_t tiles_words(const struct ck_context *ctx, const struct ck_gadget *g)
@@ -48,10 +48,27 @@ static bool own_limb(const struct ck_gadget *g, uint32_t ell, uint32_t digit, ui
     return j < ell && j / g->alpha == digit;
 }
 
-// The conversions of ModUp of the polynomial a, or a b if b is given: all limbs of the digits (in QP, at digit[i]) but
-// those that a digit owns, in coefficient form; of a product the digits' own limbs as well, in evaluation form.
+// out = times sum f[i] g[i] for polynomials of the products of a sum: words [at, at + size) of limb j.
+static void part_of(uint64_t *out, const struct ck_context *ctx, const struct ck_sum *sum, uint32_t part, uint32_t j, size_t at, size_t size)
+{
+    const uint64_t *f[2 * CK_SUM_PRODUCTS], *g[2 * CK_SUM_PRODUCTS];
+    const struct ck_mod *mod = &ctx->mod[j];
+    uint32_t count = 0;
+    at += j * ctx->n;
+    for (uint32_t i = 0; i < sum->nproduct; i++)
+        for (uint32_t x = part == 2; x <= (part > 0); x++, count++) {
+            f[count] = ck_ct_poly(sum->product[i].x, x) + at;
+            g[count] = ck_ct_poly(sum->product[i].y, part - x) + at;
+        }
+    if (count == 1) ctx->k->mul(out, f[0], g[0], size, mod);
+    else ctx->k->inner(out, f, g, count, size, mod);
+    if (sum->times == 2) ctx->k->add(out, out, out, size, mod);
+}
+
+// The conversions of ModUp of the polynomial a, or of the last part of a sum: all limbs of the digits (in QP, at digit[i]) but
+// those that a digit owns, in coefficient form; of a sum the digits' own limbs as well, in evaluation form.
 static void extend(uint64_t *const *digit, const struct ck_context *ctx, const struct ck_gadget *g, const uint64_t *a,
-                   const uint64_t *b, uint32_t level, uint64_t *coeff)
+                   const struct ck_sum *sum, uint32_t level, uint64_t *coeff)
 {
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell), tiles = tile_count(ctx);
     const size_t n = ctx->n;
@@ -60,12 +77,8 @@ static void extend(uint64_t *const *digit, const struct ck_context *ctx, const s
         uint64_t *to = coeff + j * n, *own = digit[j / g->alpha] + j * n;
         for (uint32_t t = 0; t < ck_ntt_blocks(ctx->logn); t++) {
             const size_t at = t * CK_NTT_TILE;
-            const uint64_t *from = a + j * n + at;
-            if (b) {
-                ctx->k->mul(own + at, from, b + j * n + at, CK_NTT_TILE, &ctx->mod[j]);
-                from = own + at;
-            }
-            memcpy(to + at, from, CK_NTT_TILE * sizeof *a);
+            if (sum) part_of(own + at, ctx, sum, 2, j, at, CK_NTT_TILE);
+            memcpy(to + at, sum ? own + at : a + j * n + at, CK_NTT_TILE * sizeof *a);
             ctx->k->intt_block(to + at, t, ctx->ntt[j]);
         }
         ctx->k->intt_columns(to, ctx->ntt[j]);
@@ -85,21 +98,35 @@ static void extend(uint64_t *const *digit, const struct ck_context *ctx, const s
     }
 }
 
-// What goes with the switched polynomial: acc += P (its degree-0 and degree-1 parts) on one tile of limb j in Q; tmp: 3 tiles.
+/* What goes with the switched polynomial on one limb: the factors of a sum modulo its prime. */
+struct lower {
+    struct ck_shoup factor[CK_SUM_TERMS];
+    uint64_t constant;
+};
+
+static void lower_init(struct lower *w, const struct ck_sum *sum, const struct ck_mod *mod)
+{
+    for (uint32_t i = 0; i < sum->nterm; i++) w->factor[i] = ck_residue_shoup(sum->term[i].factor, mod);
+    w->constant = ck_residue(sum->constant, mod);
+}
+
+// acc += P (its degree-0 and degree-1 parts) on one tile of limb j in Q; tmp: a tile.
 static void raise_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *ctx, const struct ck_gadget *g,
-                       const struct ck_switch *in, uint32_t j, size_t at, uint64_t *tmp)
+                       const struct ck_switch *in, const struct lower *w, uint32_t j, size_t at, uint64_t *tmp)
 {
     const struct ck_kernels *k = ctx->k;
     const struct ck_mod *mod = &ctx->mod[j];
-    const size_t tile = tile_size(ctx);
-    at += j * ctx->n;
-    if (in->raise[0]) k->muladdc(acc0, in->raise[0] + at, &g->p[j], tile, mod);
-    if (in->raise[1]) k->muladdc(acc1, in->raise[1] + at, &g->p[j], tile, mod);
-    if (!in->y[0]) return;
-    const uint64_t *const x[] = {in->x[0] + at, in->x[1] + at}, *const y[] = {in->y[0] + at, in->y[1] + at};
-    k->tensor((uint64_t *const[]){tmp, tmp + tile, tmp + 2 * tile}, NULL, x, y, 1, tile, mod);
-    k->muladdc(acc0, tmp, &g->p[j], tile, mod);
-    k->muladdc(acc1, tmp + tile, &g->p[j], tile, mod);
+    const struct ck_sum *sum = in->sum;
+    const size_t tile = tile_size(ctx), from = j * ctx->n + at;
+    for (uint32_t i = 0; i < 2; i++) {
+        uint64_t *acc = i ? acc1 : acc0;
+        if (in->raise[i]) k->muladdc(acc, in->raise[i] + from, &g->p[j], tile, mod);
+        if (!sum) continue;
+        part_of(tmp, ctx, sum, i, j, at, tile);
+        for (uint32_t t = 0; t < sum->nterm; t++) k->muladdc(tmp, ck_ct_poly(sum->term[t].ct, i) + from, &w->factor[t], tile, mod);
+        if (!i && w->constant) k->addc(tmp, tmp, w->constant, tile, mod);
+        k->muladdc(acc, tmp, &g->p[j], tile, mod);
+    }
 }
 
 bool ck_inner_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
@@ -141,7 +168,9 @@ static bool inner_limb(const struct limb *l, const struct ck_context *ctx, const
     const uint32_t d = ck_gadget_digits(g, l->ell);
     const size_t tile = tile_size(ctx);
     const uint64_t *x[CK_MAX_Q];
+    struct lower w;
     bool ok = true;
+    if (l->j < l->ell && l->in->sum) lower_init(&w, l->in->sum, &ctx->mod[l->j]);
     for (uint32_t i = 0; i < d; i++)
         if (l->open[i]) k->ntt_columns(l->open[i], ntt);
     for (size_t at = 0; at < ctx->n; at += tile) {
@@ -152,7 +181,7 @@ static bool inner_limb(const struct limb *l, const struct ck_context *ctx, const
                 k->ntt_block(l->open[i] + s, (uint32_t)(s / CK_NTT_TILE), ntt);
         }
         ok &= ck_inner_tile(acc0, acc1, ctx, g, key, x, l->j, l->ell, at, tile, tmp);
-        if (l->j < l->ell) raise_tile(acc0, acc1, ctx, g, l->in, l->j, at, tmp);
+        if (l->j < l->ell) raise_tile(acc0, acc1, ctx, g, l->in, &w, l->j, at, tmp);
         for (size_t s = 0; l->coeff && s < tile; s += CK_NTT_TILE) {
             k->intt_block(acc0 + s, (uint32_t)((at + s) / CK_NTT_TILE), ntt);
             k->intt_block(acc1 + s, (uint32_t)((at + s) / CK_NTT_TILE), ntt);
@@ -213,14 +242,13 @@ enum ck_err ck_switch(uint64_t *acc, const struct ck_context *ctx, const struct 
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell);
     const uint32_t first_coeff = in->tail == CK_TAIL_EVAL ? wide : in->tail == CK_TAIL_P ? ell : level;
     const size_t n = ctx->n, mark = s->used;
-    const uint64_t *a = in->y[1] ? in->x[1] : in->a, *b = in->y[1];
     uint64_t *tmp = ck_scratch_take(s, tiles_words(ctx, g));
     uint64_t *coeff = ck_scratch_take(s, ell * n);
     uint64_t *more = d > 2 ? ck_scratch_take(s, (size_t)(d - 2) * wide * n) : NULL;
     // The sums take the place of the first two digits, whose limbs are in cache when they are written.
     uint64_t *place[CK_MAX_Q];
     for (uint32_t i = 0; i < d; i++) place[i] = i < 2 ? acc + i * wide * n : more + (i - 2) * wide * n;
-    extend(place, ctx, g, a, b, level, coeff);
+    extend(place, ctx, g, in->a, in->sum, level, coeff);
     int bad = 0;
     CK_PARALLEL_SUM(ctx->threads, bad)
     for (uint32_t j = 0; j < wide; j++) {
@@ -230,7 +258,7 @@ enum ck_err ck_switch(uint64_t *acc, const struct ck_context *ctx, const struct 
             uint64_t *limb = place[i] + j * n;
             const bool own = own_limb(g, ell, i, j);
             l.open[i] = own ? NULL : limb;
-            l.digit[i] = own && !b ? a + j * n : limb;
+            l.digit[i] = own && in->a ? in->a + j * n : limb;
         }
         bad += !inner_limb(&l, ctx, g, key, tmp + (size_t)ck_thread_index() * tile_words(ctx, g));
     }

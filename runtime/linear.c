@@ -214,7 +214,7 @@ static void lay_out(struct lin_map *m)
     m->more = take(m, ck_lin_turn_digits(m));
     m->local_words = (ck_lin_sums_words(m) + 7) & ~(size_t)7;
     m->local = take(m, (size_t)ctx->threads * m->local_words);
-    size_t switching = (2 + (size_t)ctx->threads) * n;       // of a plain rescale
+    size_t switching = ck_rescale_scratch(ctx, 1);
     for (uint32_t i = 0; m->g && i < m->ev->evk->ngadget; i++) {
         const struct ck_gadget *g = &m->ev->evk->gadget[i];
         if (g->max_level < m->level) continue;

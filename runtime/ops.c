@@ -102,67 +102,115 @@ enum ck_err ck_add_const(struct ck_eval *ev, struct ck_ct *out, const struct ck_
     return CK_OK;
 }
 
-void ck_ct_muladd_int(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a, double c)
+struct ck_shoup ck_residue_shoup(double c, const struct ck_mod *mod)
 {
-    const struct ck_context *ctx = ev->ctx;
-    const uint32_t ell = out->level + 1;
-    CK_PARALLEL(ctx->threads)
-    for (uint32_t t = 0; t < (a->degree + 1) * ell; t++) {
-        const uint32_t i = t / ell, j = t % ell;
-        const struct ck_shoup w = ck_shoup_init(ck_residue(c, &ctx->mod[j]), &ctx->mod[j]);
-        ctx->k->muladdc(ck_ct_poly(out, i) + j * ctx->n, ck_ct_poly(a, i) + j * ctx->n, &w, ctx->n, &ctx->mod[j]);
-    }
+    return ck_shoup_init(ck_residue(c, mod), mod);
 }
 
-// out = round(factor a / q_l), factor an integer; all checks done.
-static void rescale(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a, double factor)
+/* A sum without products on the way through its rescale: `polys` polynomials, the factors of one limb. */
+struct multiples {
+    const struct ck_sum *sum;
+    struct ck_shoup factor[CK_SUM_TERMS];
+    uint64_t constant;
+};
+
+static void multiples_init(struct multiples *m, const struct ck_mod *mod)
+{
+    for (uint32_t i = 0; i < m->sum->nterm; i++) m->factor[i] = ck_residue_shoup(m->sum->term[i].factor, mod);
+    m->constant = ck_residue(m->sum->constant, mod);
+}
+
+// Words [at, at + CK_NTT_TILE) of limb j of polynomial i, in tmp or where they are.
+static const uint64_t *multiples_tile(const struct multiples *m, const struct ck_context *ctx, uint32_t i, uint32_t j, size_t at, uint64_t *tmp)
+{
+    const struct ck_term *term = m->sum->term;
+    const struct ck_mod *mod = &ctx->mod[j];
+    const uint64_t *from = ck_ct_poly(term[0].ct, i) + j * ctx->n + at;
+    const bool shift = i == 0 && m->constant;
+    if (m->sum->nterm == 1 && term[0].factor == 1 && !shift) return from;
+    ctx->k->mulc(tmp, from, &m->factor[0], CK_NTT_TILE, mod);
+    for (uint32_t t = 1; t < m->sum->nterm; t++)
+        ctx->k->muladdc(tmp, ck_ct_poly(term[t].ct, i) + j * ctx->n + at, &m->factor[t], CK_NTT_TILE, mod);
+    if (shift) ctx->k->addc(tmp, tmp, m->constant, CK_NTT_TILE, mod);
+    return tmp;
+}
+
+// A limb in coefficient form and a tile.
+static size_t local_words(const struct ck_context *ctx)
+{
+    return ctx->n + CK_NTT_TILE;
+}
+
+size_t ck_rescale_scratch(const struct ck_context *ctx, uint32_t degree)
+{
+    return (degree + 1) * ctx->n + (size_t)ctx->threads * local_words(ctx);
+}
+
+// out = round(sum / q_l), all checks done, out of its shape; operands have `polys` polynomials. out may be one of them: limb q_l is read first.
+static void rescale(struct ck_eval *ev, struct ck_ct *out, const struct ck_sum *sum, uint32_t l, uint32_t polys)
 {
     const struct ck_context *ctx = ev->ctx;
     const struct ck_kernels *k = ctx->k;
-    const uint32_t l = a->level, polys = a->degree + 1;
-    const struct ck_ct x = *a;
-    const size_t n = ctx->n, mark = ev->scratch.used;
+    const size_t n = ctx->n, each = local_words(ctx), mark = ev->scratch.used;
     uint64_t *last = ck_scratch_take(&ev->scratch, polys * n);
-    uint64_t *tmp = ck_scratch_take(&ev->scratch, (size_t)ctx->threads * n);
-    struct ck_shoup w[CK_MAX_Q];
-    for (uint32_t j = 0; j <= l; j++) w[j] = ck_shoup_init(ck_residue(factor, &ctx->mod[j]), &ctx->mod[j]);
+    uint64_t *local = ck_scratch_take(&ev->scratch, (size_t)ctx->threads * each);
     CK_PARALLEL(ctx->threads)
     for (uint32_t i = 0; i < polys; i++) {
-        const uint64_t *limb = ck_ct_poly(&x, i) + l * n;
-        k->mulc(last + i * n, limb, &w[l], n, &ctx->mod[l]);
-        k->intt(last + i * n, ctx->ntt[l]);
+        uint64_t *tmp = local + (size_t)ck_thread_index() * each, *to = last + i * n;
+        struct multiples m = {.sum = sum};
+        multiples_init(&m, &ctx->mod[l]);
+        for (size_t at = 0; at < n; at += CK_NTT_TILE) {
+            memcpy(to + at, multiples_tile(&m, ctx, i, l, at, tmp), CK_NTT_TILE * sizeof *to);
+            k->intt_block(to + at, (uint32_t)(at / CK_NTT_TILE), ctx->ntt[l]);
+        }
+        k->intt_columns(to, ctx->ntt[l]);
     }
     CK_PARALLEL(ctx->threads)
     for (uint32_t t = 0; t < polys * l; t++) {
         const uint32_t i = t % polys, j = t / polys;
-        uint64_t *part = tmp + (size_t)ck_thread_index() * n, *to = ck_ct_poly(out, i) + j * n;
-        const uint64_t *from = ck_ct_poly(&x, i) + j * n;
+        uint64_t *tmp = local + (size_t)ck_thread_index() * each, *part = tmp + CK_NTT_TILE, *to = ck_ct_poly(out, i) + j * n;
+        struct multiples m = {.sum = sum};
+        multiples_init(&m, &ctx->mod[j]);
         k->lift(part, last + i * n, n, &ctx->mod[j], &ctx->mod[l]);
         k->ntt_columns(part, ctx->ntt[j]);
         for (size_t at = 0; at < n; at += CK_NTT_TILE) {
             k->ntt_block(part + at, (uint32_t)(at / CK_NTT_TILE), ctx->ntt[j]);
-            if (factor != 1) k->mulc(to + at, from + at, &w[j], CK_NTT_TILE, &ctx->mod[j]);
-            k->submulc(to + at, (factor != 1 ? to : from) + at, part + at, &ctx->inv[l * ctx->par.nq + j], CK_NTT_TILE, &ctx->mod[j]);
+            const uint64_t *from = multiples_tile(&m, ctx, i, j, at, tmp);
+            k->submulc(to + at, from, part + at, &ctx->inv[l * ctx->par.nq + j], CK_NTT_TILE, &ctx->mod[j]);
         }
     }
     ev->scratch.used = mark;
 }
 
-static enum ck_err rescale_checked(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a, double factor)
+static enum ck_err rescale_checked(struct ck_eval *ev, struct ck_ct *out, const struct ck_sum *sum, uint32_t level, uint32_t degree)
+{
+    if (level == 0) return CK_ELEVEL;
+    CK_TRY(ck_scratch_reserve(ev, ck_rescale_scratch(ev->ctx, degree)));
+    CK_TRY(ck_ct_shape(out, ev->ctx, level - 1, degree));
+    rescale(ev, out, sum, level, degree + 1);
+    return CK_OK;
+}
+
+enum ck_err ck_sum_rescale(struct ck_eval *ev, struct ck_ct *out, const struct ck_sum *sum, uint32_t level, double scale)
+{
+    CK_TRY(rescale_checked(ev, out, sum, level, 1));
+    out->scale = scale / (double)ev->ctx->par.q[level];
+    return CK_OK;
+}
+
+// out = round(factor a / q_l).
+static enum ck_err rescale_one(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a, double factor)
 {
     const struct ck_ct x = *a;
-    if (x.level == 0) return CK_ELEVEL;
-    CK_TRY(ck_scratch_reserve(ev, ((size_t)x.degree + 1 + (size_t)ev->ctx->threads) * ev->ctx->n));
-    CK_TRY(ck_ct_shape(out, ev->ctx, x.level - 1, x.degree));
-    rescale(ev, out, &x, factor);
-    return CK_OK;
+    const struct ck_sum sum = {.nterm = 1, .term = {{&x, factor}}};
+    return rescale_checked(ev, out, &sum, x.level, x.degree);
 }
 
 enum ck_err ck_rescale(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a)
 {
     CK_TRY(check_in(ev->ctx, a));
     const double scale = a->scale / (double)ev->ctx->par.q[a->level];
-    CK_TRY(rescale_checked(ev, out, a, 1));
+    CK_TRY(rescale_one(ev, out, a, 1));
     out->scale = scale;
     return CK_OK;
 }
@@ -174,7 +222,7 @@ enum ck_err ck_mul_const(struct ck_eval *ev, struct ck_ct *out, const struct ck_
     if (!(out_scale > 0)) return CK_ESCALE;
     const double factor = rint(c * (out_scale * ((double)ev->ctx->par.q[a->level] / a->scale)));
     if (!isfinite(factor)) return CK_ERANGE;
-    CK_TRY(rescale_checked(ev, out, a, factor));
+    CK_TRY(rescale_one(ev, out, a, factor));
     out->scale = out_scale;
     return CK_OK;
 }
@@ -244,12 +292,19 @@ enum ck_err ck_relin_opt(struct ck_eval *ev, struct ck_ct *out, const struct ck_
     return switch_down(ev, out, &what, 0, x.level, x.scale, merge_rescale);
 }
 
+enum ck_err ck_sum_reduce(struct ck_eval *ev, struct ck_ct *out, const struct ck_sum *sum, uint32_t level, double scale)
+{
+    if (!sum->nproduct) return ck_sum_rescale(ev, out, sum, level, scale);
+    const struct ck_switch what = {.sum = sum};
+    return switch_down(ev, out, &what, 0, level, scale, true);
+}
+
 enum ck_err ck_mul_relin_rescale(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a, const struct ck_ct *b)
 {
     CK_TRY(check_factors(ev->ctx, a, b));
     if (a->level == 0) return CK_ELEVEL;
-    const struct ck_switch what = {.x = {ck_ct_poly(a, 0), ck_ct_poly(a, 1)}, .y = {ck_ct_poly(b, 0), ck_ct_poly(b, 1)}};
-    return switch_down(ev, out, &what, 0, a->level, a->scale * b->scale, true);
+    const struct ck_sum sum = {.nproduct = 1, .times = 1, .product = {{a, b}}};
+    return ck_sum_reduce(ev, out, &sum, a->level, a->scale * b->scale);
 }
 
 enum ck_err ck_relin(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a)

@@ -107,7 +107,7 @@ uint32_t ck_boot_depth(const struct ck_boot_shape *);
  * scales of the results are functions of the scale that goes in:
  *   StC      stc_levels -> 0             s -> s
  *   ModRaise 0 -> top                    s -> s
- *   CtS      top -> l = top - ncts       s -> sqrt(2) q_l s / (q_0 range)
+ *   CtS      top -> l = top - ncts       s -> 2 q_l s / (q_0 range)
  *   EvalMod  l -> l' = top - depth       that -> q_m 2 pi s / q_0,   m = l' + doublings */
 enum ck_boot_part { CK_BOOT_STC, CK_BOOT_MODRAISE, CK_BOOT_CTS, CK_BOOT_EVALMOD };
 double ck_boot_nominal(const struct ck_params *, const struct ck_boot_shape *);      // q_0 ratio

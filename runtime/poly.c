@@ -5,15 +5,15 @@
 // A series p at level u and scale S, not yet rescaled, is either a sum of integers times T_k (where all T_k are at
 // level u or above), or p = q T_h + r with h the largest power of two in it: q is wanted at level u and scale S /
 // scale(T_h), that is, unrescaled at level u+1 and q_{u+1} times that scale; the product and r then meet at level u and
-// scale S. So integers absorb the drift of the scales of T_k, and one relinearisation with merged rescale serves each
-// q. source [PS73], [BMTH21]
+// scale S. So integers absorb the drift of the scales of T_k. All products and multiples that meet are one ck_sum, formed
+// once, on its way into the relinearisation or the rescale. source [PS73], [BMTH21]
 #include "internal.h"
 #include "thread.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { MAX_DEGREE = 1023, MAX_LOG = 10 };
+enum { MAX_DEGREE = 1023, MAX_LOG = 6 };       // sums of fewer than 2^MAX_LOG T_k: CK_SUM_TERMS
 
 struct series {
     struct ck_eval *ev;
@@ -21,8 +21,11 @@ struct series {
     uint32_t level;                     // of x
     uint32_t m;                         // sums of T_k run over k < m
     uint32_t products;                  // ciphertext products planned
+    size_t peak;                        // words of quotients kept at once
     bool need[MAX_DEGREE + 1];
     struct ck_ct t[MAX_DEGREE + 1];     // views; data is NULL until computed
+    uint32_t nquotient;
+    struct ck_ct quotient[2 * CK_SUM_PRODUCTS];     // of the sums that are being formed
 };
 
 static uint32_t floor_log2(uint32_t x)
@@ -72,7 +75,13 @@ static void need_basis(struct series *s, uint32_t k)
     need_basis(s, a - b);
 }
 
-static void plan(struct series *s, const double *c, uint32_t degree, uint32_t u)
+static size_t quotient_words(const struct series *s, uint32_t level)
+{
+    return ck_ct_view_words(s->ctx, level, 1) + 8;
+}
+
+// live: words of the quotients that wait for the end of their sums.
+static void plan(struct series *s, const double *c, uint32_t degree, uint32_t u, size_t live)
 {
     degree = trim(c, degree);
     if (is_sum(s, c, degree, u)) {
@@ -87,9 +96,11 @@ static void plan(struct series *s, const double *c, uint32_t degree, uint32_t u)
     const uint32_t dq = trim(q, degree - h);
     if (dq) {
         s->products++;
-        plan(s, q, dq, u + 1);
+        live += quotient_words(s, u);
+        if (live > s->peak) s->peak = live;
+        plan(s, q, dq, u + 1, live);
     }
-    plan(s, r, h - 1, u);
+    plan(s, r, h - 1, u, live);
 }
 
 // Words of T_k for all k needed; with `words`, places their views there.
@@ -113,7 +124,7 @@ static void choose(struct series *s, const double *c, uint32_t degree, uint32_t 
         memset(s->need, 0, sizeof s->need);
         s->products = 0;
         s->m = 1u << log;
-        plan(s, c, degree, u);
+        plan(s, c, degree, u, 0);
         if (s->products < fewest) {
             fewest = s->products;
             best = s->m;
@@ -121,82 +132,43 @@ static void choose(struct series *s, const double *c, uint32_t degree, uint32_t 
     }
     memset(s->need, 0, sizeof s->need);
     s->m = best;
-    plan(s, c, degree, u);
+    s->peak = 0;
+    plan(s, c, degree, u, 0);
 }
 
-static struct ck_ct take_ct(struct series *s, uint32_t level)
-{
-    uint64_t *words = ck_scratch_take(&s->ev->scratch, ck_ct_view_words(s->ctx, level, 2));
-    struct ck_ct ct = ck_ct_view(s->ctx, words, level, 2);
-    ct.level = level;
-    ct.degree = 1;
-    return ct;
-}
-
-static struct ck_ct take_zero(struct series *s, uint32_t level)
-{
-    struct ck_ct ct = take_ct(s, level);
-    CK_PARALLEL(s->ctx->threads)
-    for (uint32_t t = 0; t < 3 * (level + 1); t++) memset(ct.data + t * s->ctx->n, 0, s->ctx->n * sizeof *ct.data);
-    return ct;
-}
-
-// out = c + times a b, at the level of out; c is out or NULL. out has degree 2 from here on.
-static void multiply(const struct series *s, struct ck_ct *out, const struct ck_ct *c, const struct ck_ct *a, const struct ck_ct *b,
-                     uint32_t times)
-{
-    const struct ck_context *ctx = s->ctx;
-    out->degree = 2;
-    CK_PARALLEL(ctx->threads)
-    for (uint32_t j = 0; j <= out->level; j++) {
-        const size_t at = j * ctx->n;
-        const uint64_t *const f[] = {ck_ct_poly(a, 0) + at, ck_ct_poly(a, 1) + at};
-        const uint64_t *const g[] = {ck_ct_poly(b, 0) + at, ck_ct_poly(b, 1) + at};
-        uint64_t *const o[] = {ck_ct_poly(out, 0) + at, ck_ct_poly(out, 1) + at, ck_ct_poly(out, 2) + at};
-        ctx->k->tensor(o, c ? (const uint64_t *const *)o : NULL, f, g, times, ctx->n, &ctx->mod[j]);
-    }
-}
-
-static void add_constant(const struct series *s, struct ck_ct *out, double c)
-{
-    const struct ck_context *ctx = s->ctx;
-    CK_PARALLEL(ctx->threads)
-    for (uint32_t j = 0; j <= out->level; j++) {
-        uint64_t *limb = ck_ct_poly(out, 0) + j * ctx->n;
-        ctx->k->addc(limb, limb, ck_residue(c, &ctx->mod[j]), ctx->n, &ctx->mod[j]);
-    }
-}
-
-// T_k = 2 T_a T_b - T_{a-b}, a + b = k; s->t[k].degree is 0 until it is there.
+// T_k = 2 T_a T_b - T_{a-b}, a + b = k; s->t[k].degree is 0 until it is there. The factor two is the scale's where that is
+// near twice the prime, which then stays so.
 static enum ck_err make_basis(struct series *s, uint32_t k)
 {
     if (s->t[k].degree) return CK_OK;
-    const uint32_t a = (k & (k - 1)) == 0 ? k / 2 : 1u << floor_log2(k), b = k - a;
+    const uint32_t a = (k & (k - 1)) == 0 ? k / 2 : 1u << floor_log2(k), b = k - a, level = basis_level(s, k) + 1;
     CK_TRY(make_basis(s, a));
     CK_TRY(make_basis(s, b));
     if (a != b) CK_TRY(make_basis(s, a - b));
-    const size_t mark = s->ev->scratch.used;
-    struct ck_ct sum = take_ct(s, basis_level(s, k) + 1);
-    sum.scale = s->t[a].scale * s->t[b].scale;
-    multiply(s, &sum, NULL, &s->t[a], &s->t[b], 2);
-    if (a == b) add_constant(s, &sum, -sum.scale);
-    else ck_ct_muladd_int(s->ev, &sum, &s->t[a - b], -sum.scale / s->t[a - b].scale);
-    enum ck_err err = ck_relin_opt(s->ev, &s->t[k], &sum, true);
-    s->ev->scratch.used = mark;
-    return err;
+    double scale = s->t[a].scale * s->t[b].scale;
+    struct ck_sum sum = {.nproduct = 1, .times = 2, .product = {{&s->t[a], &s->t[b]}}};
+    if (sqrt(scale) > 1.5 * (double)s->ctx->par.q[level]) {
+        sum.times = 1;
+        scale /= 2;
+    }
+    if (a == b) sum.constant = -scale;
+    else sum.term[sum.nterm++] = (struct ck_term){&s->t[a - b], -scale / s->t[a - b].scale};
+    return ck_sum_reduce(s->ev, &s->t[k], &sum, level, scale);
 }
 
-// out += series, at the level and scale of out, unrescaled.
-static enum ck_err add_series(struct series *s, struct ck_ct *out, const double *c, uint32_t degree)
+static enum ck_err evaluate(struct series *s, struct ck_ct *out, const double *c, uint32_t degree, uint32_t level, double scale);
+
+// Adds a series to a sum at level u and `scale`. Quotients stay in scratch for their sum.
+static enum ck_err add_series(struct series *s, struct ck_sum *sum, const double *c, uint32_t degree, uint32_t u, double scale)
 {
     degree = trim(c, degree);
-    if (is_sum(s, c, degree, out->level)) {
+    if (is_sum(s, c, degree, u)) {
         for (uint32_t k = 1; k <= degree; k++) {
             if (c[k] == 0) continue;
             CK_TRY(make_basis(s, k));
-            ck_ct_muladd_int(s->ev, out, &s->t[k], c[k] * (out->scale / s->t[k].scale));
+            sum->term[sum->nterm++] = (struct ck_term){&s->t[k], c[k] * (scale / s->t[k].scale)};
         }
-        add_constant(s, out, c[0] * out->scale);
+        sum->constant += c[0] * scale;
         return CK_OK;
     }
     const uint32_t h = 1u << floor_log2(degree);
@@ -204,20 +176,29 @@ static enum ck_err add_series(struct series *s, struct ck_ct *out, const double 
     divide(q, r, c, degree, h);
     const uint32_t dq = trim(q, degree - h);
     CK_TRY(make_basis(s, h));
-    const double ratio = out->scale / s->t[h].scale;
+    const double ratio = scale / s->t[h].scale;
     if (dq == 0) {
-        ck_ct_muladd_int(s->ev, out, &s->t[h], q[0] * ratio);
+        sum->term[sum->nterm++] = (struct ck_term){&s->t[h], q[0] * ratio};
     } else {
-        const size_t mark = s->ev->scratch.used;
-        struct ck_ct high = take_zero(s, out->level + 1);
-        high.scale = ratio * (double)s->ctx->par.q[high.level];
-        enum ck_err err = add_series(s, &high, q, dq);
-        if (err == CK_OK) err = ck_relin_opt(s->ev, &high, &high, true);
-        if (err == CK_OK) multiply(s, out, out, &high, &s->t[h], 1);
-        s->ev->scratch.used = mark;
-        CK_TRY(err);
+        struct ck_ct *high = &s->quotient[s->nquotient++];
+        *high = ck_ct_view(s->ctx, ck_scratch_take(&s->ev->scratch, quotient_words(s, u)), u, 1);
+        CK_TRY(evaluate(s, high, q, dq, u + 1, ratio * (double)s->ctx->par.q[u + 1]));
+        sum->product[sum->nproduct++] = (struct ck_product){high, &s->t[h]};
     }
-    return add_series(s, out, r, h - 1);
+    return add_series(s, sum, r, h - 1, u, scale);
+}
+
+// out = the series, from its sum at `level` and `scale`.
+static enum ck_err evaluate(struct series *s, struct ck_ct *out, const double *c, uint32_t degree, uint32_t level, double scale)
+{
+    const size_t mark = s->ev->scratch.used;
+    const uint32_t kept = s->nquotient;
+    struct ck_sum sum = {.times = 1};
+    enum ck_err err = add_series(s, &sum, c, degree, level, scale);
+    if (err == CK_OK) err = ck_sum_reduce(s->ev, out, &sum, level, scale);
+    s->nquotient = kept;
+    s->ev->scratch.used = mark;
+    return err;
 }
 
 // The plan of a series that ends at level u, unrescaled, and its scratch.
@@ -234,8 +215,8 @@ static enum ck_err plan_words(struct series *s, const double *c, uint32_t degree
         const size_t most = ck_keyswitch_scratch(ctx, g, level) + (size_t)2 * (level + 1 + g->np) * ctx->n + 16;
         if (most > switching) switching = most;
     }
-    *words = place(s, degree, NULL) + (size_t)(ck_poly_depth(degree) + 2) * (ck_ct_view_words(ctx, s->level, 2) + 8) +
-             ((size_t)ctx->threads + 3) * ctx->n + switching;
+    const size_t rescaling = ck_rescale_scratch(ctx, 1);
+    *words = place(s, degree, NULL) + s->peak + (switching > rescaling ? switching : rescaling) + 64;
     return CK_OK;
 }
 
@@ -271,18 +252,14 @@ enum ck_err ck_poly_eval(struct ck_eval *ev, struct ck_ct *out, const struct ck_
         CK_TRY(ck_ct_shape(out, ctx, end, 1));
         for (uint32_t i = 0; i < 2; i++) memset(ck_ct_poly(out, i), 0, (end + 1) * ctx->n * sizeof(uint64_t));
         out->scale = p->out_scale;
-        add_constant(&s, out, p->c[0] * p->out_scale);
-        return CK_OK;
+        return ck_add_const(ev, out, out, p->c[0]);
     }
     size_t words;
     CK_TRY(plan_words(&s, p->c, degree, end + 1, &words));
     CK_TRY(ck_scratch_reserve(ev, words));
     const size_t mark = ev->scratch.used;
     place(&s, degree, ck_scratch_take(&ev->scratch, place(&s, degree, NULL)));
-    struct ck_ct sum = take_zero(&s, end + 1);
-    sum.scale = p->out_scale * (double)ctx->par.q[end + 1];
-    enum ck_err err = add_series(&s, &sum, p->c, degree);
-    if (err == CK_OK) err = ck_relin_opt(ev, out, &sum, true);
+    enum ck_err err = evaluate(&s, out, p->c, degree, end + 1, p->out_scale * (double)ctx->par.q[end + 1]);
     if (err == CK_OK) out->scale = p->out_scale;
     ev->scratch.used = mark;
     return err;

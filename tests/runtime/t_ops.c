@@ -2,6 +2,7 @@
 // Operations on ciphertexts against the same operations on doubles, for several rings, slot counts, digit counts and
 // prime sizes.
 #include "fixture.h"
+#include "internal.h"
 
 #include <string.h>
 
@@ -125,6 +126,32 @@ static void products(struct fix *f)
     }
 }
 
+// Sums formed on their way into a relinearisation or a rescale, into one of their operands as well.
+static void sums(struct fix *f)
+{
+    const double s = f->scale;
+    for (uint32_t products = 0; products <= 2; products++)
+        for (uint32_t times = 1; times <= 2; times++) {
+            struct ck_sum sum = {.nproduct = products, .nterm = 2, .times = times, .product = {{&f->a, &f->b}, {&f->b, &f->b}},
+                                 .term = {{&f->a, rint(0.25 * s)}, {&f->b, rint(-0.5 * s)}}, .constant = rint(0.125 * s * s)};
+            for (size_t i = 0; i < f->n; i++) {
+                const double x = f->x[i], y = f->y[i];
+                f->want[i] = times * ((products > 0) * x * y + (products > 1) * y * y) + 0.25 * x - 0.5 * y + 0.125;
+            }
+            CHECK_OK(ck_sum_reduce(f->ev, &f->c, &sum, f->top, s * s));
+            expect(f, "sum", 3);
+            CHECK(f->c.level == f->top - 1 && f->c.scale == s * s / (double)f->ctx->par.q[f->top] && f->c.degree == 1);
+            const size_t poly = (size_t)(f->c.max_level + 1) * f->ring, bytes = f->top * f->ring * sizeof(uint64_t);
+            struct ck_ct b;     // the same bits in place
+            CHECK_OK(ck_ct_init(&b, f->ctx, f->top, 2));
+            CHECK_OK(ck_drop(f->ev, &b, &f->b, f->top));
+            sum.product[0].y = sum.product[1].x = sum.product[1].y = sum.term[1].ct = &b;
+            CHECK_OK(ck_sum_reduce(f->ev, &b, &sum, f->top, s * s));
+            for (uint32_t i = 0; i < 2; i++) CHECK(!memcmp(f->c.data + i * poly, b.data + i * poly, bytes));
+            ck_ct_clear(&b);
+        }
+}
+
 static void rotations(struct fix *f)
 {
     const int32_t n = (int32_t)f->n, k[] = {1, -3, 5, n / 2, 0, n - 3};
@@ -197,6 +224,7 @@ int main(void)
         fix_init(&f, &par, 1 + (int)(i % 2));
         linear_ops(&f);
         products(&f);
+        sums(&f);
         if (par.log_slots > 3) {
             rotations(&f);
             errors(&f);
