@@ -12,6 +12,7 @@
 #include "layout_map.h"
 
 #include "../compiler/diag.h"
+#include "marks.h"
 #include "sparse.h"
 #include <math.h>
 #include <stdlib.h>
@@ -93,108 +94,35 @@ static uint32_t direct_diagonal(const struct layout *in, uint32_t c, uint32_t s)
     return (copy_slot(in, c, s / in->period) - s) & (in->n - 1);
 }
 
-/* Lines by their columns alone, numbered from 0. */
-static int32_t *patterns(struct arena *a, const struct ir_csr *m)
-{
-    uint32_t size = 16;
-    while (size < 2 * m->lines) size *= 2;
-    int32_t *of_line = ARENA_ARRAY(a, int32_t, m->lines + 1), *table = ARENA_ARRAY(a, int32_t, size), n = 0;       // table: line + 1
-    uint64_t *hash = ARENA_ARRAY(a, uint64_t, m->lines + 1);
-    for (int64_t l = 0; l < m->lines; l++) {
-        size_t bytes = sizeof *m->col * (size_t)(m->ptr[l + 1] - m->ptr[l]);
-        uint64_t h = 0x9e3779b97f4a7c15u ^ bytes;
-        for (int64_t e = m->ptr[l]; e < m->ptr[l + 1]; e++) {
-            h = (h ^ (uint64_t)m->col[e]) * 0x9fb21c651e98df25u;
-            h ^= h >> 32;
-        }
-        hash[l] = h;
-        for (uint32_t k = (uint32_t)h & (size - 1);; k = (k + 1) & (size - 1)) {
-            int64_t other = table[k] - 1;
-            if (other < 0) {
-                table[k] = (int32_t)l + 1;
-                of_line[l] = n++;
-                break;
-            }
-            if (hash[other] != h || (size_t)(m->ptr[other + 1] - m->ptr[other]) * sizeof *m->col != bytes ||
-                memcmp(m->col + m->ptr[other], m->col + m->ptr[l], bytes) != 0) continue;
-            of_line[l] = of_line[other];
-            break;
-        }
-    }
-    return of_line;
-}
-
-/* The first row of which each row is a moved copy, among those of its class; `class` by line, NULL: the line itself. */
-static int32_t *moved_rows(struct arena *a, const struct ir_csr *m, const int32_t *class, uint32_t rank, const int64_t *dim)
-{
-    int32_t *like = ARENA_ARRAY(a, int32_t, m->rows + 1), *first = ARENA_ARRAY(a, int32_t, m->lines + 1);     // first: row + 1, by class
-    struct box {
-        int64_t at[IR_MAX_RANK], lo[IR_MAX_RANK], hi[IR_MAX_RANK];  // of the first entry; least and largest, by axis
-    } *box = ARENA_ARRAY(a, struct box, m->lines + 1);
-    int64_t stride[IR_MAX_RANK], s = 1;
-    for (uint32_t d = rank; d-- > 0; s *= dim[d]) stride[d] = s;
-    for (int64_t r = 0; r < m->rows; r++) {
-        like[r] = (int32_t)r;
-        struct ir_row row = ir_csr_row(m, r);
-        if (!m->line || row.lo == row.hi) continue;
-        int32_t c = class ? class[m->line[r]] : m->line[r], *f = &first[c];
-        struct box *b = &box[c];
-        if (!*f) {
-            *f = (int32_t)r + 1;
-            for (uint32_t d = 0; d < rank; d++) {
-                b->lo[d] = b->hi[d] = b->at[d] = ir_csr_col(m, row, row.lo) / stride[d] % dim[d];
-                for (int64_t e = row.lo; e < row.hi; e++) {
-                    int64_t x = ir_csr_col(m, row, e) / stride[d] % dim[d];
-                    b->lo[d] = x < b->lo[d] ? x : b->lo[d];
-                    b->hi[d] = x > b->hi[d] ? x : b->hi[d];
-                }
-            }
-            continue;
-        }
-        bool moved = true;
-        for (uint32_t d = 0; d < rank && moved; d++) {
-            int64_t by = ir_csr_col(m, row, row.lo) / stride[d] % dim[d] - b->at[d];
-            moved = b->lo[d] + by >= 0 && b->hi[d] + by < dim[d] && (d > 0 || by == 0 || b->lo[0] == b->hi[0]);
-        }
-        if (moved) like[r] = *f - 1;
-    }
-    return like;
-}
-
-struct map_rows map_rows(struct arena *a, const struct ir_csr *m, uint32_t rank, const int64_t *dim)
-{
-    struct map_rows out = {.mat = *m, .like = moved_rows(a, m, NULL, rank, dim)};
-    out.alike = m->line ? moved_rows(a, m, patterns(a, m), rank, dim) : out.like;
-    return out;
-}
-
 /* Rows of one map between two places, copy by copy. */
 struct walk {
     struct arena *a;
     const struct map_rows *m;
     const struct place *in, *to;
-    const int32_t *like;        // which rows count as met: equal entries, or equal columns
+    const int32_t *like;        // rows that count as met have equal numbers here
     uint32_t modulus, copies;   // diagonals are compared modulo `modulus`
     bool skip;                  // moved rows can be told
     bool whole;                 // rows count as met wherever their columns cross: all of them moved like the row itself
-    struct edge {               // by row whose columns others have
+    int64_t by;                 // slots by which the row asked for last lies from the one that it is like
+    struct edge {               // by kind
         uint32_t n, *at;        // distances at which one of its columns crosses into another ciphertext, modulo n, ascending
         bool known;
     } *edge;
     struct seen {
         uint64_t key;
         int64_t row;            // caller's own
-    } *seen;                    // by (row that others are like, copy)
+    } *seen;                    // by (like, copy)
 };
 
-static void walk_begin(struct walk *w, struct arena *a, const struct map_rows *m, const int32_t *like, const struct place *in,
-                       const struct place *to, uint32_t modulus, uint32_t copies, bool skip)
+/* Rows count as met if their columns are alike, or only if their entries are: `entries`. */
+static void walk_begin(struct walk *w, struct arena *a, const struct map_rows *m, bool entries, const struct place *in, const struct place *to,
+                       uint32_t modulus, uint32_t copies, bool skip)
 {
-    *w = (struct walk){.a = a, .m = m, .in = in, .to = to, .like = like, .modulus = modulus, .copies = copies,
+    *w = (struct walk){.a = a, .m = m, .in = in, .to = to, .like = entries ? m->like : m->kind, .modulus = modulus, .copies = copies,
                        .skip = skip && in->uniform};
     if (!w->skip) return;
-    w->seen = ARENA_ARRAY(a, struct seen, m->mat.rows * copies + 1);
-    if (in->count > 1) w->edge = ARENA_ARRAY(a, struct edge, m->mat.rows + 1);
+    w->seen = ARENA_ARRAY(a, struct seen, (entries ? m->mat.rows : m->kinds) * copies + 1);
+    if (in->count > 1) w->edge = ARENA_ARRAY(a, struct edge, m->kinds + 1);
 }
 
 static int u32_cmp(const void *p, const void *q)
@@ -225,7 +153,7 @@ static void find_edges(struct walk *w, struct edge *e, int64_t r, bool all)
 /* How often a move by `by` slots takes columns of row r across: equal for equal blocks of all of them. */
 static uint64_t crossings(struct walk *w, int64_t r, int64_t by)
 {
-    struct edge *e = &w->edge[r];
+    struct edge *e = &w->edge[w->m->kind[r]];
     uint32_t n = w->in->l.n, part = (uint32_t)by & (n - 1), lo = 0;
     if (!e->known) {
         struct ir_row row = ir_csr_row(&w->m->mat, r);
@@ -249,7 +177,7 @@ static bool walk_met(struct walk *w, int64_t r, uint32_t k, uint32_t s, struct s
     int64_t alike = w->m->alike[r];
     struct ir_row row = ir_csr_row(m, r), base = ir_csr_row(m, alike);
     if (row.lo == row.hi) return false;
-    int64_t by = alike == r ? 0 : w->in->slot[ir_csr_col(m, row, row.lo)] - (int64_t)w->in->slot[ir_csr_col(m, base, base.lo)];
+    int64_t by = w->by = alike == r ? 0 : w->in->slot[ir_csr_col(m, row, row.lo)] - (int64_t)w->in->slot[ir_csr_col(m, base, base.lo)];
     uint64_t key = 1 + ((s - (uint64_t)by) & (w->modulus - 1)), block = (uint64_t)w->to->slot[r] / w->to->l.n;
     key |= block << 17;
     if (w->whole) key = (uint64_t)(w->to->slot[r] - by) + (UINT64_C(1) << 40);
@@ -260,56 +188,83 @@ static bool walk_met(struct walk *w, int64_t r, uint32_t k, uint32_t s, struct s
     return false;
 }
 
+/* The slots that rows of one kind read, once a second of them is marked. */
+struct kind_shape {
+    bool met;
+    struct marks_shape bits;
+};
+
+/* Marks a row at slot s by the shape of its kind, if that is less work than by its entries. */
+static bool mark_kind(struct marks *used, size_t block, struct kind_shape *shape, const struct walk *w, int64_t r, uint32_t s)
+{
+    struct ir_row row = ir_csr_row(&w->m->mat, w->m->alike[r]);
+    const int32_t *slot = w->in->slot;
+    if (!shape->met) {
+        shape->met = true;
+        return false;
+    }
+    if (!shape->bits.size) {
+        int64_t lo = INT64_MAX, hi = 0;
+        for (int64_t e = row.lo; e < row.hi; e++) {
+            int64_t c = slot[ir_csr_col(&w->m->mat, row, e)];
+            lo = c < lo ? c : lo;
+            hi = c > hi ? c : hi;
+        }
+        if ((hi - lo) / 64 > row.hi - row.lo) return false;
+        marks_shape_init(&shape->bits, w->a, lo, hi);
+        for (int64_t e = row.lo; e < row.hi; e++) marks_shape_add(&shape->bits, slot[ir_csr_col(&w->m->mat, row, e)]);
+    }
+    marks_add_shape(used, block, &shape->bits, w->by, s);
+    return true;
+}
+
 /* Marks the diagonals of each block; gives up, returning false, beyond `most` of them. */
-static bool mark_direct(struct arena *a, uint8_t *used, uint32_t modulus, int64_t most, const struct map_rows *rows,
-                        const struct place *in, const struct place *to)
+static bool mark_direct(struct arena *a, struct marks *used, int64_t most, const struct map_rows *rows, const struct place *in,
+                        const struct place *to)
 {
     const struct ir_csr *m = &rows->mat;
     uint32_t n = in->l.n, mask = n - 1, copies = row_copies(&in->l, &to->l);
-    int64_t count = 0;
     struct walk w;
     struct seen *seen;
-    walk_begin(&w, a, rows, rows->alike, in, to, modulus, copies, in->l.skew == 0);
+    struct kind_shape *shape = NULL;
+    walk_begin(&w, a, rows, false, in, to, used->modulus, copies, in->l.skew == 0);
+    if (w.skip && used->modulus % 64 == 0 && (in->count == 1 || in->l.period == n)) shape = ARENA_ARRAY(a, struct kind_shape, rows->kinds + 1);
     for (int64_t r = 0; r < m->rows; r++) {
         uint32_t so = (uint32_t)to->slot[r];
         struct ir_row row = ir_csr_row(m, r);
+        size_t block = (size_t)(so / n) * in->count;
         for (uint32_t k = 0; k < copies; k++) {
             uint32_t s = copy_slot(&to->l, so & mask, k);
             if (walk_met(&w, r, k, s, &seen)) continue;
-            uint8_t *block = used + (size_t)(so / n) * in->count * modulus;
+            if (shape && row.lo < row.hi && mark_kind(used, block, &shape[rows->kind[r]], &w, r, s & (used->modulus - 1))) continue;
             for (int64_t e = row.lo; e < row.hi; e++) {
                 uint32_t sc = (uint32_t)in->slot[ir_csr_col(m, row, e)];
-                uint8_t *u = &block[(size_t)(sc / n) * modulus + direct_diagonal(&in->l, sc & mask, s)];
-                count += !*u;
-                *u = 1;
+                marks_add(used, block + sc / n, direct_diagonal(&in->l, sc & mask, s));
             }
         }
-        if (count > most) return false;
+        if (used->count > most) return false;
     }
     return true;
 }
 
-static bool mark_fold(struct arena *a, uint8_t *used, uint32_t modulus, int64_t most, const struct map_rows *rows,
-                      const struct place *in, const struct place *to)
+static bool mark_fold(struct arena *a, struct marks *used, int64_t most, const struct map_rows *rows, const struct place *in,
+                      const struct place *to)
 {
     const struct ir_csr *m = &rows->mat;
-    uint32_t n = in->l.n, mask = modulus - 1;
-    const uint32_t *diagonal = nearest_copies(a, &in->l, modulus).diagonal;
-    int64_t count = 0;
+    uint32_t n = in->l.n, mask = used->modulus - 1;
+    const uint32_t *diagonal = nearest_copies(a, &in->l, used->modulus).diagonal;
     struct walk w;
     struct seen *seen;
-    walk_begin(&w, a, rows, rows->alike, in, to, modulus, 1, true);
+    walk_begin(&w, a, rows, false, in, to, used->modulus, 1, true);
     for (int64_t r = 0; r < m->rows; r++) {
         uint32_t s = (uint32_t)to->slot[r];
         struct ir_row row = ir_csr_row(m, r);
         if (walk_met(&w, r, 0, s, &seen)) continue;
         for (int64_t e = row.lo; e < row.hi; e++) {
             uint32_t sc = (uint32_t)in->slot[ir_csr_col(m, row, e)];
-            uint8_t *u = &used[(size_t)(sc / n) * modulus + diagonal[(sc - s) & mask]];
-            count += !*u;
-            *u = 1;
+            marks_add(used, sc / n, diagonal[(sc - s) & mask]);
         }
-        if (count > most) return false;
+        if (used->count > most) return false;
     }
     return true;
 }
@@ -322,17 +277,16 @@ static double least_price(double total, const struct place *in, const struct pla
     return 2 * sqrt(b * g * total / (in->count * to->count)) - b - g + w->product * total;
 }
 
-static void sets_of(struct arena *a, struct linmap_sets *out, const uint8_t *used, uint32_t modulus, uint32_t nin, uint32_t nout)
+static void sets_of(struct arena *a, struct linmap_sets *out, const struct marks *used, uint32_t nin, uint32_t nout)
 {
-    uint32_t blocks = nin * nout, total = 0, at = 0;
-    for (size_t k = 0; k < (size_t)blocks * modulus; k++) total += used[k];
-    uint32_t *ptr = ARENA_ARRAY(a, uint32_t, blocks + 1), *d = ARENA_ARRAY(a, uint32_t, total + 1);
+    uint32_t blocks = nin * nout, at = 0;
+    uint32_t *ptr = ARENA_ARRAY(a, uint32_t, blocks + 1), *d = ARENA_ARRAY(a, uint32_t, used->count + 1);
     for (uint32_t b = 0; b < blocks; b++) {
-        for (uint32_t k = 0; k < modulus; k++)
-            if (used[(size_t)b * modulus + k]) d[at++] = k;
+        for (uint32_t k = 0; k < used->modulus; k++)
+            if (marks_has(used, b, k)) d[at++] = k;
         ptr[b + 1] = at;
     }
-    *out = (struct linmap_sets){modulus, nin, nout, ptr, d};
+    *out = (struct linmap_sets){used->modulus, nin, nout, ptr, d};
 }
 
 static void price_mode(struct arena *a, struct map_plan *out, enum map_mode mode, const struct map_rows *m, const struct place *in,
@@ -346,14 +300,14 @@ static void price_mode(struct arena *a, struct map_plan *out, enum map_mode mode
         p.modulus = to->l.period;
         for (uint32_t f = (in->l.skew ? n : in->l.period) / 2; f >= p.modulus; f /= 2) p.fold[p.nfold++] = f;
     }
-    uint8_t *used = ARENA_ARRAY(a, uint8_t, (size_t)in->count * to->count * p.modulus);
+    struct marks used;
+    marks_init(&used, a, (size_t)in->count * to->count, p.modulus);
     int64_t most = 1;
     while (most <= INT32_MAX && least_price((double)most, in, to) < out->cost) most *= 2;
-    bool ok = mode == MAP_DIRECT ? mark_direct(a, used, p.modulus, most, m, in, to)
-                                 : mark_fold(a, used, p.modulus, most, m, in, to);
+    bool ok = mode == MAP_DIRECT ? mark_direct(a, &used, most, m, in, to) : mark_fold(a, &used, most, m, in, to);
     if (!ok) return;
     struct linmap_sets sets;
-    sets_of(a, &sets, used, p.modulus, in->count, to->count);
+    sets_of(a, &sets, &used, in->count, to->count);
     bsgs_plan(a, &p.plan, &sets, &bsgs_weights_default);
     p.cost = p.plan.cost + bsgs_weights_default.fold * p.nfold;
     if (p.cost < out->cost) *out = p;
@@ -401,7 +355,7 @@ static struct ir_csr direct_matrix(struct arena *a, const uint32_t *lifted, cons
             owner[to->slot[r] / n * n + copy_slot(&to->l, (uint32_t)to->slot[r] & mask, k)] = (struct owner){(int32_t)r + 1, k};
     struct walk w;
     struct sparse b;
-    walk_begin(&w, a, rows, rows->like, in, to, p->modulus, copies, in->l.skew == 0);
+    walk_begin(&w, a, rows, true, in, to, p->modulus, copies, in->l.skew == 0);
     w.whole = in->count > 1 && in->l.period == n && to->l.period == n;
     if (w.whole) sparse_begin(&b, a, nrows, (int64_t)in->count * n);
     else sparse_begin_slots(&b, a, nrows, (int64_t)in->count * n, n);

@@ -42,10 +42,11 @@ struct map_plan {
 
 /* A matrix between tensors. like[r] is the first row of which row r is a copy moved along the axes of the columns' tensor but the first
  * (any axis, for rows within one channel), r itself if there is none before: in a uniform place such rows have the same diagonals.
- * alike[r] is the same for the columns alone, which are one set for all output channels of a convolution. */
+ * alike[r] is the same for the columns alone, which are one set for all output channels of a convolution; kind[r] numbers these sets. */
 struct map_rows {
     struct ir_csr mat;
-    const int32_t *like, *alike;
+    const int32_t *like, *alike, *kind;
+    uint32_t kinds;
 };
 /* `dim`: shape of the columns' tensor. */
 struct map_rows map_rows(struct arena *, const struct ir_csr *, uint32_t rank, const int64_t *dim);

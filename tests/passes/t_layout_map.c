@@ -120,7 +120,8 @@ static void check_round(struct arena *a)
         struct map_rows rows = map_rows(a, &f.mat, 3, din), all = rows;
         int32_t *own = ARENA_ARRAY(a, int32_t, f.mat.rows);
         for (int64_t r = 0; r < f.mat.rows; r++) own[r] = (int32_t)r;
-        all.like = all.alike = own;
+        all.like = all.alike = all.kind = own;
+        all.kinds = (uint32_t)f.mat.rows;
         struct map_plan p, q;
         map_plan(a, &p, &rows, in, to, INFINITY);
         map_plan(a, &q, &all, in, to, INFINITY);
