@@ -268,10 +268,17 @@ struct ck_inner_opt {
 /* out (2 polynomials in QP) = inner product of digits and key; expands the a-parts on the fly. CK_ERANDOM. */
 enum ck_err ck_inner(uint64_t *out, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
                      const uint64_t *digits, const struct ck_inner_opt *, uint32_t level, struct ck_scratch *);
-/* The inner product for words [at, at + tile) of limb j of both sums: digit[i] points at the tile of digit i, tmp has room for two tiles a digit.
- * False if the expansion of the a-parts failed. */
-bool ck_inner_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
-                   const uint64_t *const *digit, uint32_t j, uint32_t ell, size_t at, size_t tile, uint64_t *tmp);
+/* A tile of a key: limb j of polynomials with ell limbs in Q, from word `at` on. */
+struct ck_key_tile {
+    const struct ck_key *key;
+    uint32_t j, ell;
+    size_t at;
+};
+/* The inner product of `tile` words of both sums: digit[i] points at the tile of digit i, tmp has room for ck_inner_words. `next`, if any, is the
+ * tile that comes after this one: it is brought towards the cache meanwhile. False if the expansion of the a-parts failed. */
+bool ck_inner_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *, const struct ck_gadget *, const struct ck_key_tile *,
+                   const struct ck_key_tile *next, const uint64_t *const *digit, size_t tile, uint64_t *tmp);
+size_t ck_inner_words(const struct ck_gadget *, size_t tile);
 /* A sum to be relinearised or rescaled: times (1 or 2) the sum of products x y, plus multiples of ciphertexts, plus a constant. All operands have
  * degree 1 and lie at the level of the sum or above; factors and constant are rounded to integers, and the caller keeps the scales. */
 enum { CK_SUM_PRODUCTS = 12, CK_SUM_TERMS = 80 };

@@ -7,7 +7,10 @@
 
 #include <string.h>
 
-enum { TILE = 4096 };       // columns per conversion task: the tile of all limbs stays in L2
+enum {
+    TILE = 4096,            // columns per conversion task: the tile of all limbs stays in L2
+    PIECE = 512,            // words of a key that are unpacked at a time: those of all digits stay in L1
+};
 
 static uint32_t tile_count(const struct ck_context *ctx)
 {
@@ -22,7 +25,7 @@ static size_t tile_size(const struct ck_context *ctx)
 // Words of the tiles of one thread, both parts of a key or a part of a sum, and of all.
 static size_t tile_words(const struct ck_context *ctx, const struct ck_gadget *g)
 {
-    return 2 * g->max_digits * tile_size(ctx);
+    return ck_inner_words(g, tile_size(ctx));
 }
 
 static size_t tiles_words(const struct ck_context *ctx, const struct ck_gadget *g)
@@ -129,22 +132,38 @@ static void raise_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *
     }
 }
 
-bool ck_inner_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
-                   const uint64_t *const *digit, uint32_t j, uint32_t ell, size_t at, size_t tile, uint64_t *tmp)
+// The packed words of digit i.
+static const uint8_t *packed_tile(const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key_tile *t, uint32_t i)
 {
-    const uint32_t prime = ck_limb_prime(ctx, ell, j), kell = key->level + 1, d = ck_gadget_digits(g, ell);
-    const size_t row = j < ell ? j : kell + j - ell;
-    const uint64_t *b[CK_MAX_Q], *a[CK_MAX_Q];
+    const uint32_t kell = t->key->level + 1, row = t->j < t->ell ? t->j : kell + t->j - t->ell;
+    return t->key->b + i * t->key->row[kell + g->np] + t->key->row[row] + t->at / 8 * ctx->mod[ck_limb_prime(ctx, t->ell, t->j)].bits;
+}
+
+size_t ck_inner_words(const struct ck_gadget *g, size_t tile)
+{
+    return g->max_digits * (tile + PIECE);
+}
+
+bool ck_inner_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key_tile *t,
+                   const struct ck_key_tile *next, const uint64_t *const *digit, size_t tile, uint64_t *tmp)
+{
+    const uint32_t prime = ck_limb_prime(ctx, t->ell, t->j), d = ck_gadget_digits(g, t->ell);
+    const struct ck_mod *mod = &ctx->mod[prime];
+    const size_t piece = tile < PIECE ? tile : PIECE;
+    const uint64_t *x[CK_MAX_Q], *a[CK_MAX_Q], *b[CK_MAX_Q];
     bool ok = true;
-    for (uint32_t i = 0; i < d; i++) {
-        uint64_t *part = tmp + 2 * i * tile, *other = part + tile;
-        const uint8_t *packed = key->b + i * key->row[kell + g->np] + key->row[row] + at / 8 * ctx->mod[prime].bits;
-        ok &= ctx->k->expand(part, key->seed, ck_key_stream(i, prime), at, tile, &ctx->mod[prime], packed);
-        ctx->k->unpack(other, packed, tile, ctx->mod[prime].bits);
-        a[i] = part;
-        b[i] = other;
+    for (uint32_t i = 0; i < d; i++)
+        ok &= ctx->k->expand(tmp + i * tile, t->key->seed, ck_key_stream(i, prime), t->at, tile, mod, next ? packed_tile(ctx, g, next, i) : NULL);
+    for (size_t at = 0; at < tile; at += piece) {
+        for (uint32_t i = 0; i < d; i++) {
+            uint64_t *part = tmp + d * tile + i * piece;
+            ctx->k->unpack(part, packed_tile(ctx, g, t, i) + at / 8 * mod->bits, piece, mod->bits);
+            b[i] = part;
+            a[i] = tmp + i * tile + at;
+            x[i] = digit[i] + at;
+        }
+        ctx->k->inner2(acc0 + at, acc1 + at, x, b, a, d, piece, mod);
     }
-    ctx->k->inner2(acc0, acc1, digit, b, a, d, tile, &ctx->mod[prime]);
     return ok;
 }
 
@@ -180,7 +199,8 @@ static bool inner_limb(const struct limb *l, const struct ck_context *ctx, const
             for (size_t s = at; l->open[i] && s < at + tile; s += CK_NTT_TILE)
                 k->ntt_block(l->open[i] + s, (uint32_t)(s / CK_NTT_TILE), ntt);
         }
-        ok &= ck_inner_tile(acc0, acc1, ctx, g, key, x, l->j, l->ell, at, tile, tmp);
+        const struct ck_key_tile here = {key, l->j, l->ell, at}, next = {key, l->j, l->ell, at + tile};
+        ok &= ck_inner_tile(acc0, acc1, ctx, g, &here, at + tile < ctx->n ? &next : NULL, x, tile, tmp);
         if (l->j < l->ell) raise_tile(acc0, acc1, ctx, g, l->in, &w, l->j, at, tmp);
         for (size_t s = 0; l->coeff && s < tile; s += CK_NTT_TILE) {
             k->intt_block(acc0 + s, (uint32_t)((at + s) / CK_NTT_TILE), ntt);

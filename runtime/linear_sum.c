@@ -54,16 +54,24 @@ static size_t plain_words(const struct lin_map *m)
 size_t ck_lin_sums_words(const struct lin_map *m)
 {
     const uint32_t terms = m->lin->nterm < MOST ? m->lin->nterm : MOST;
-    const size_t key = m->g ? (2 * m->g->max_digits + 2) * m->tile : 0, span = m->lin->nterm > MOST ? m->ctx->n : m->tile;
+    const size_t key = m->g ? 2 * m->tile + ck_inner_words(m->g, m->tile) : 0, span = m->lin->nterm > MOST ? m->ctx->n : m->tile;
     size_t sources = m->chunk < m->lin->nin ? (size_t)m->chunk * m->most : m->nsource;
     if (!is_made(m) || m->keep) sources = 0;
     return key + sources * 2 * span + terms * (plain_words(m) + piece_of(m)) + 2 * piece_of(m) + ck_plain_scratch(m->ctx) + 64;
 }
 
-// One tile of both polynomials of a baby modulo QP, limb j. tmp: 2 max_digits + 2 tiles. False if the expansion failed.
-static bool make_tile(const struct lin_map *m, const struct lin_pass *p, const struct lin_source *s, uint64_t *const out[2], uint32_t j,
-                      size_t at, uint64_t *tmp)
+// Where the tile `at` of a baby comes from.
+static size_t tile_from(const struct lin_map *m, const struct lin_source *s, size_t at)
 {
+    return s->key->perm ? s->key->perm[at] & ~(m->tile - 1) : at;
+}
+
+// One tile of both polynomials of a baby modulo QP, limb j. tmp: two tiles and ck_inner_words. False if the
+// expansion failed.
+static bool make_tile(const struct lin_map *m, const struct lin_pass *p, uint32_t source, uint64_t *const out[2], uint32_t j, size_t at,
+                      uint64_t *tmp)
+{
+    const struct lin_source *s = &m->source[source];
     const struct ck_context *ctx = m->ctx;
     const struct ck_kernels *k = ctx->k;
     const struct ck_gadget *g = m->g;
@@ -74,11 +82,13 @@ static bool make_tile(const struct lin_map *m, const struct lin_pass *p, const s
         for (uint32_t i = 0; i < 2 && j < m->ell; i++) k->mulc(out[i], s->poly[i] + j * n + at, &g->p[j], tile, mod);
         return true;
     }
-    const size_t from = s->key->perm ? s->key->perm[at] & ~(tile - 1) : at;
+    const size_t from = tile_from(m, s, at);
+    struct ck_key_tile here = {s->key, j, m->ell, from}, next = {NULL, j, m->ell, 0};
+    for (uint32_t i = source + 1; i < p->source1 && !next.key; i++) next.key = m->source[i].key, next.at = next.key ? tile_from(m, &m->source[i], at) : 0;
     uint64_t *acc[2] = {s->key->perm ? tmp : out[0], s->key->perm ? tmp + tile : out[1]};
     const uint64_t *x[CK_MAX_Q];
     for (uint32_t i = 0; i < d; i++) x[i] = m->digits + (((s->in - p->in0) * d + i) * wide + j) * n + from;
-    if (!ck_inner_tile(acc[0], acc[1], ctx, g, s->key, x, j, m->ell, from, tile, tmp + 2 * tile)) return false;
+    if (!ck_inner_tile(acc[0], acc[1], ctx, g, &here, next.key ? &next : NULL, x, tile, tmp + 2 * tile)) return false;
     if (j < m->ell) k->muladdc(acc[0], s->poly[0] + j * n + from, &g->p[j], tile, mod);
     for (uint32_t i = 0; i < 2 && s->key->perm; i++) {
         // the permutation counts from the start of the limb
@@ -159,7 +169,7 @@ static bool sum_limb(const struct lin_map *m, const struct lin_pass *p, uint32_t
     const bool once = all_at_once(m, p);
     const uint32_t first = m->group[p->group0].from, terms = m->lin->nterm < MOST ? m->lin->nterm : MOST;
     struct workspace w = {.key = local, .span = once ? tile : n};
-    w.babies = w.key + (m->g ? (2 * m->g->max_digits + 2) * tile : 0);
+    w.babies = w.key + (m->g ? 2 * tile + ck_inner_words(m->g, tile) : 0);
     w.plain = w.babies + (is_made(m) && !m->keep ? (p->source1 - p->source0) * 2 * w.span : 0);
     w.spread = w.plain + terms * plain_words(m);
     w.more = w.spread + terms * piece;
@@ -171,7 +181,7 @@ static bool sum_limb(const struct lin_map *m, const struct lin_pass *p, uint32_t
             for (uint32_t s = p->source0; s < p->source1; s++) {
                 uint64_t *const out[] = {baby_at(m, p, s, 0, j, at, w.babies, base, w.span),
                                          baby_at(m, p, s, 1, j, at, w.babies, base, w.span)};
-                ok &= make_tile(m, p, &m->source[s], out, j, at, w.key);
+                ok &= make_tile(m, p, s, out, j, at, w.key);
             }
         if (once) {
             for (size_t at = base; at < base + w.span; at += piece)
