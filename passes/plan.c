@@ -145,7 +145,7 @@ double plan_key_bytes(const struct ck_params *par, uint32_t level)
 {
     uint32_t limbs = level + 1, alpha, np;
     ck_params_gadget(par, limbs, &alpha, &np);
-    return ck_params_key_bytes(par, limbs, alpha, np) + exp2(par->logn + 2);
+    return ck_params_key_bytes(par, limbs, alpha, np) + exp2(par->logn + 1);
 }
 
 uint32_t plan_gadgets(uint32_t *id, const struct ck_params *par)

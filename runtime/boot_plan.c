@@ -16,9 +16,9 @@ static uint16_t index_of(const int32_t *list, uint32_t count, int32_t v)
 }
 
 // Transforms of v (n complex values that repeat every 2^log_period) times `scale`, one of 2^(log_period+1) words for each of f->rows limbs.
-// They are those values of the whole subring's transforms whose roots belong to the smaller one.
+// They are those values of the whole subring's transforms whose roots belong to the smaller one, at the positions pick.
 static enum ck_err encode(uint64_t *to, const struct ck_context *ctx, const struct boot_factor *f, const double complex *v, double scale,
-                          double *coeff)
+                          double *coeff, const uint32_t *pick)
 {
     const uint32_t logm = f->log_period + 1, log2n = ctx->par.log_slots + 1, ell = f->level + 1;
     const size_t m = (size_t)1 << logm, count = (size_t)1 << log2n;
@@ -42,7 +42,7 @@ static enum ck_err encode(uint64_t *to, const struct ck_context *ctx, const stru
             all[i] = c < 0 && r ? mod->q - r : r;
         }
         ctx->k->ntt(all, ck_sub_ntt(ctx, prime));
-        for (size_t i = 0; i < m; i++) to[j * m + i] = all[ck_ntt_position(log2n, ck_ntt_exponent(logm, (uint32_t)i))];
+        for (size_t i = 0; i < m; i++) to[j * m + i] = all[pick[i]];
         ck_mem_free(all, count * sizeof *all);
     }
     return bad ? CK_ENOMEM : CK_OK;
@@ -58,7 +58,10 @@ static enum ck_err make_map(struct boot_map *map, const struct ck_context *ctx, 
     map->term = calloc(d->count, sizeof *map->term);
     double complex *turned = malloc(n * sizeof *turned);
     double *coeff = malloc(2 * n * sizeof *coeff);
-    enum ck_err err = map->rot && map->term && turned && coeff ? CK_OK : CK_ENOMEM;
+    const uint32_t logm = f->log_period + 1;
+    uint32_t *pick = malloc(sizeof *pick << logm);
+    enum ck_err err = map->rot && map->term && turned && coeff && pick ? CK_OK : CK_ENOMEM;
+    for (uint32_t i = 0; !err && i < 1u << logm; i++) pick[i] = ck_ntt_position(ctx->par.log_slots + 1, ck_ntt_exponent(logm, i));
     if (!err) {
         memcpy(map->rot, f->baby, f->nbaby * sizeof *map->rot);
         memcpy(map->rot + f->nbaby, f->giant, f->ngiant * sizeof *map->rot);
@@ -72,7 +75,7 @@ static enum ck_err make_map(struct boot_map *map, const struct ck_context *ctx, 
             for (uint32_t s = 0; s < n; s++) turned[s] = d->diag[i][(s - (uint32_t)f->giant[g]) & mask];
             map->term[lin->nterm++] = (struct ck_lin_term){
                 .giant = (uint16_t)g, .baby = b, .pt = {.offset = *at * sizeof *base, .shift = f->log_period + 1, .rows = f->rows}};
-            err = encode(base + *at, ctx, f, turned, scale, coeff);
+            err = encode(base + *at, ctx, f, turned, scale, coeff, pick);
             *at += (size_t)f->rows << (f->log_period + 1);
         }
     lin->nin = lin->nout = 1;
@@ -87,6 +90,7 @@ static enum ck_err make_map(struct boot_map *map, const struct ck_context *ctx, 
     map->level = f->level;
     free(turned);
     free(coeff);
+    free(pick);
     return err;
 }
 

@@ -50,6 +50,11 @@ static void fill_tables(struct ck_context *ctx)
         ctx->root[2 * k + 1] = sin(unit * (double)k);
     }
     for (size_t k = 0, p = 1; k < n; k++, p = p * 5 % order) ctx->power5[k] = (uint32_t)p;
+    for (uint32_t j = 0; j < ctx->n; j++) {
+        const uint32_t half = ck_ntt_exponent(ctx->logn, j) / 2;
+        ctx->half[j] = (uint16_t)half;
+        ctx->position[half] = (uint16_t)j;
+    }
 }
 
 enum ck_err ck_context_new(struct ck_context **out, const struct ck_params *par, int threads)
@@ -74,7 +79,9 @@ enum ck_err ck_context_new(struct ck_context **out, const struct ck_params *par,
     ctx->inv = ck_mem_alloc(inv_bytes(ctx));
     ctx->root = ck_mem_alloc(root_bytes(ctx));
     ctx->power5 = ck_mem_alloc(sizeof *ctx->power5 << par->log_slots);
-    bool ok = ctx->inv && ctx->root && ctx->power5;
+    ctx->half = ck_mem_alloc(ctx->n * sizeof *ctx->half);
+    ctx->position = ck_mem_alloc(ctx->n * sizeof *ctx->position);
+    bool ok = ctx->inv && ctx->root && ctx->power5 && ctx->half && ctx->position;
     for (uint32_t i = 0; ok && i < ctx->nprimes; i++) {
         uint64_t q = i < par->nq ? par->q[i] : par->p[i - par->nq];
         ctx->mod[i] = ck_mod_init(q);
@@ -104,6 +111,8 @@ void ck_context_free(struct ck_context *ctx)
     ck_mem_free(ctx->inv, inv_bytes(ctx));
     ck_mem_free(ctx->root, root_bytes(ctx));
     ck_mem_free(ctx->power5, sizeof *ctx->power5 << ctx->par.log_slots);
+    ck_mem_free(ctx->half, ctx->n * sizeof *ctx->half);
+    ck_mem_free(ctx->position, ctx->n * sizeof *ctx->position);
     ck_mem_free(ctx, sizeof *ctx);
 }
 
@@ -140,9 +149,8 @@ uint32_t ck_galois_inverse(const struct ck_context *ctx, uint32_t g)
     return x & (uint32_t)(2 * ctx->n - 1);
 }
 
-void ck_galois_perm(const struct ck_context *ctx, uint32_t *perm, uint32_t g)
+void ck_galois_perm(const struct ck_context *ctx, uint16_t *perm, uint32_t g)
 {
     const uint32_t mask = (uint32_t)(2 * ctx->n - 1);
-    for (uint32_t j = 0; j < ctx->n; j++)
-        perm[j] = ck_ntt_position(ctx->logn, ck_ntt_exponent(ctx->logn, j) * g & mask);
+    for (size_t j = 0; j < ctx->n; j++) perm[j] = ctx->position[((2 * ctx->half[j] + 1u) * g & mask) / 2];
 }

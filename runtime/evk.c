@@ -218,7 +218,7 @@ static enum ck_err generate_key(struct ck_evk *evk, struct ck_key *key, const st
             ctx->k->mul(work + j * ctx->n, sk->ntt + j * ctx->n, sk->ntt + j * ctx->n, ctx->n, &ctx->mod[j]);
         return ck_key_fill(evk, key, work, sk->ntt);
     }
-    uint32_t *perm = (uint32_t *)(work + ctx->nprimes * ctx->n);
+    uint16_t *perm = (uint16_t *)(void *)(work + ctx->nprimes * ctx->n);
     ck_galois_perm(ctx, perm, ck_galois_inverse(ctx, galois));
     CK_PARALLEL(ctx->threads)
     for (uint32_t j = 0; j < ctx->nprimes; j++) ctx->k->permute(work + j * ctx->n, sk->ntt + j * ctx->n, perm, ctx->n);

@@ -29,6 +29,7 @@ struct ck_context {
     struct ck_shoup *inv;                       // nq x nq: inv[l*nq+i] = q_l^-1 mod q_i, i < l
     double *root;                               // 4n complex: exp(2 pi i k / 4n), n the slots
     uint32_t *power5;                           // n: 5^k mod 4n
+    uint16_t *half, *position;                  // N: (ck_ntt_exponent(j) - 1) / 2, and its inverse
 };
 
 /* The prime index of limb j of a polynomial with ell limbs in Q followed by limbs in P. */
@@ -55,7 +56,7 @@ uint32_t ck_galois_rotation(const struct ck_context *, int32_t k);
 uint32_t ck_galois_conjugate(const struct ck_context *);
 uint32_t ck_galois_inverse(const struct ck_context *, uint32_t g);
 /* perm (N words, out): evaluation order of a(X^g), for ck_kernels.permute. */
-void ck_galois_perm(const struct ck_context *, uint32_t *perm, uint32_t g);
+void ck_galois_perm(const struct ck_context *, uint16_t *perm, uint32_t g);
 
 /* ---- randomness (drbg.c, sample.c) ---- */
 
@@ -143,7 +144,7 @@ struct ck_key {
     uint8_t seed[CK_SEED_BYTES];
     uint8_t *b;                     // own: digits x (level+1+np) limbs of N residues, packed to the bits of their primes
     size_t *row;                    // own: level+2+np byte offsets of the limbs of a digit; the last is its size
-    uint32_t *perm;                 // borrowed from ck_evk.perm, NULL without automorphism
+    uint16_t *perm;                 // borrowed from ck_evk.perm, NULL without automorphism
 };
 struct ck_evk {
     const struct ck_context *ctx;   // borrowed
@@ -151,7 +152,7 @@ struct ck_evk {
     struct ck_gadget gadget[CK_MAX_GADGETS];
     struct ck_key *key;             // own, sorted by (galois, level)
     uint32_t *perm_galois;          // own: nperm Galois elements
-    uint32_t **perm;                // own
+    uint16_t **perm;                // own
 };
 /* Key ids of bootstrapping: CK_KEY_SPARSE is the switch to the ephemeral sparse secret, at level 0 and one special prime only (a key under
  * the sparse secret at a larger modulus is insecure: CK_ESECURE). CK_KEY_SPARSE + g is the switch back from it together with the automorphism
@@ -262,7 +263,7 @@ enum ck_tail { CK_TAIL_EVAL, CK_TAIL_P, CK_TAIL_PQ };
 /* What ck_inner does besides: out = perm(inner product + P raise). */
 struct ck_inner_opt {
     const uint64_t *raise;          // NULL: none; a polynomial in Q, for the first sum
-    const uint32_t *perm;           // NULL: none
+    const uint16_t *perm;           // NULL: none
     enum ck_tail tail;              // CK_TAIL_EVAL, or CK_TAIL_P without perm
 };
 /* out (2 polynomials in QP) = inner product of digits and key; expands the a-parts on the fly. CK_ERANDOM. */
@@ -307,7 +308,7 @@ enum ck_err ck_switch(uint64_t *acc, const struct ck_context *, const struct ck_
 
 /* What ModDown does besides dividing: out = perm(acc / P + add), or without rescale, permutation, addition. */
 struct ck_moddown_opt {
-    const uint32_t *perm;           // NULL: none
+    const uint16_t *perm;           // NULL: none
     const uint64_t *add[2];         // NULL: none; polynomials in Q at the resulting level
     bool rescale;                   // divide by q_level as well; level -> level-1
     bool coeff;                     // the limbs to be divided away are in coefficient form already

@@ -77,8 +77,8 @@ struct ck_kernels {
     // may be any of the inputs.
     void (*tensor)(uint64_t *const out[3], const uint64_t *const c[3], const uint64_t *const a[2], const uint64_t *const b[2],
                    uint32_t times, size_t n, const struct ck_mod *);
-    // out[i] = a[perm[i]] : automorphism in evaluation order; no alias
-    void (*permute)(uint64_t *out, const uint64_t *a, const uint32_t *perm, size_t n);
+    // out[i] = a[perm[i]] : automorphism in evaluation order; no alias. Positions have 16 bits: the table is read once a limb.
+    void (*permute)(uint64_t *out, const uint64_t *a, const uint16_t *perm, size_t n);
     // signed small integers to residues: out = c 2^shift mod q, |c| < 2^31; any shift
     void (*from_i32)(uint64_t *out, const int32_t *c, uint32_t shift, size_t n, const struct ck_mod *);
     // centred lift of a residue modulo `from` to modulo `to` (rescale by one prime, ModRaise); out may be a

@@ -51,10 +51,10 @@ static void y_addc(uint64_t *out, const uint64_t *a, uint64_t c, size_t n, const
     if (i < n) ck_kernels_c.addc(out + i, a + i, c, n - i, m);
 }
 
-static void y_permute(uint64_t *out, const uint64_t *a, const uint32_t *perm, size_t n)
+static void y_permute(uint64_t *out, const uint64_t *a, const uint16_t *perm, size_t n)
 {
     size_t i = 0;
-    for (; i + 4 <= n; i += 4) store(out + i, gather(a, _mm_loadu_si128((const __m128i *)(perm + i))));
+    for (; i + 4 <= n; i += 4) store(out + i, gather(a, _mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)(perm + i)))));
     if (i < n) ck_kernels_c.permute(out + i, a, perm + i, n - i);
 }
 

@@ -44,11 +44,11 @@ static void z_addc(uint64_t *out, const uint64_t *a, uint64_t c, size_t n, const
     if (i < n) ck_kernels_c.addc(out + i, a + i, c, n - i, m);
 }
 
-static void z_permute(uint64_t *out, const uint64_t *a, const uint32_t *perm, size_t n)
+static void z_permute(uint64_t *out, const uint64_t *a, const uint16_t *perm, size_t n)
 {
     size_t i = 0;
     for (; i + 8 <= n; i += 8)
-        _mm512_storeu_si512(out + i, _mm512_i32gather_epi64(_mm256_loadu_si256((const __m256i *)(perm + i)), a, 8));
+        _mm512_storeu_si512(out + i, _mm512_i32gather_epi64(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(perm + i))), a, 8));
     if (i < n) ck_kernels_c.permute(out + i, a, perm + i, n - i);
 }
 

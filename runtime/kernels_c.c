@@ -102,7 +102,7 @@ static void c_tensor(uint64_t *const out[3], const uint64_t *const c[3], const u
     }
 }
 
-static void c_permute(uint64_t *out, const uint64_t *a, const uint32_t *perm, size_t n)
+static void c_permute(uint64_t *out, const uint64_t *a, const uint16_t *perm, size_t n)
 {
     for (size_t i = 0; i < n; i++) out[i] = a[perm[i]];
 }

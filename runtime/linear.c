@@ -270,7 +270,7 @@ static void add_low(const struct lin_map *m, uint64_t *sum, const uint64_t *a, u
 }
 
 // sum += perm(a + b) on all limbs of two polynomials; b (NULL: none) has the first only. perm NULL: none.
-static void add_permuted(const struct lin_map *m, uint64_t *sum, const uint64_t *a, const uint64_t *b, const uint32_t *perm)
+static void add_permuted(const struct lin_map *m, uint64_t *sum, const uint64_t *a, const uint64_t *b, const uint16_t *perm)
 {
     const struct ck_kernels *k = m->ctx->k;
     const size_t n = m->ctx->n;

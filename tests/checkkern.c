@@ -286,8 +286,8 @@ static void check_permute(const struct ck_kernels *k)
     const struct ck_kernels *c = ck_kernels_named("c");
     for (size_t n = 4; n <= 4096; n *= 4) {
         uint64_t *out = guarded_at(&mem[0], n * 8, true), *a = guarded_at(&mem[1], n * 8, true);
-        uint32_t *perm = guarded_at(&mem[2], n * 4, true);
-        for (size_t i = 0; i < n; i++) a[i] = rnd(), perm[i] = (uint32_t)(rnd() % n);
+        uint16_t *perm = guarded_at(&mem[2], n * 2, true);
+        for (size_t i = 0; i < n; i++) a[i] = rnd(), perm[i] = (uint16_t)(rnd() % n);
         k->permute(out, a, perm, n);
         c->permute(ref[0], a, perm, n);
         CHECKF(same(out, ref[0], n), "%s permute n=%zu", k->name, n);
@@ -470,8 +470,8 @@ static double bench_row(const struct ck_kernels *k, int row)
     for (int i = 0; i < 5; i++) fill(ref[i], n, q, RANDOM);
     for (size_t i = 0; row == 7 && i < 11; i++) fill(in[i] = aligned_alloc(64, n * 8), n, p[i], RANDOM);
     for (size_t i = 0; row == 7 && i < 22; i++) memset(out[i] = aligned_alloc(64, n * 8), 0, n * 8);
-    uint32_t *perm = malloc(n * sizeof *perm);
-    for (uint32_t i = 0; i < n; i++) perm[i] = ck_ntt_position(16, 5 * ck_ntt_exponent(16, i));
+    uint16_t *perm = malloc(n * sizeof *perm);
+    for (uint32_t i = 0; i < n; i++) perm[i] = (uint16_t)ck_ntt_position(16, 5 * ck_ntt_exponent(16, i));
     double time[RUNS];
     for (int r = 0; r < RUNS; r++) {
         double start = now_us();

@@ -45,7 +45,7 @@ struct job {
     struct ck_shoup c;
     struct ck_ntt *ntt, *ntt50;
     struct ck_conv *conv;
-    uint32_t *perm;
+    uint16_t *perm;
     int32_t *small;
     uint64_t *limb[FROM + TO];
 };
@@ -94,7 +94,7 @@ static void job_open(struct job *j, const struct ck_kernels *k)
     j->small = malloc(N * sizeof *j->small);
     if (!j->ntt || !j->ntt50 || !j->conv || !j->perm || !j->small) exit(1);
     for (uint32_t i = 0; i < N; i++) {
-        j->perm[i] = ck_ntt_position(16, 5 * ck_ntt_exponent(16, i));
+        j->perm[i] = (uint16_t)ck_ntt_position(16, 5 * ck_ntt_exponent(16, i));
         j->small[i] = (int32_t)(i * 2654435761u) >> 1;
     }
     uint64_t x = 1;
