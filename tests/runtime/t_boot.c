@@ -141,6 +141,16 @@ static void data_agrees(const struct world *w, const struct set *s)
     CHECK(ck_boot_check(&s->par, &s->shape) == NULL);
     CHECK(ck_boot_level(w->boot) == s->shape.top - ck_boot_depth(&s->shape));
     CHECK(ck_boot_key_bytes(&s->par, &s->shape) == (double)ck_evk_bytes(w->evk));
+    int32_t rotation[CK_BOOT_MAX_KEYS];
+    uint32_t level[CK_BOOT_MAX_KEYS], turns = 0;
+    const uint32_t rotations = ck_boot_rotations(rotation, level, &s->par, &s->shape);
+    for (uint32_t i = 0; i < w->evk->nkey; i++)      // as many as the keys of galois elements 5^r, r < n, and relinearisation
+        for (int32_t r = 0; r < 1 << s->par.log_slots; r++) turns += w->evk->key[i].galois == (r ? ck_galois_rotation(w->ctx, r) : 0);
+    CHECKF(rotations == turns, "%u rotations, %u keys", rotations, turns);
+    for (uint32_t i = 0; i < rotations; i++) {
+        const struct ck_key *key = ck_evk_find(w->evk, rotation[i] ? ck_galois_rotation(w->ctx, rotation[i]) : 0, level[i]);
+        CHECK(key && key->level == level[i]);
+    }
     CHECK(ck_boot_plain_bytes(&s->par, &s->shape) == (double)ck_boot_bytes(w->boot));
     const double scratch = (double)w->ev->scratch.size * 8 / ck_boot_scratch_bytes(&s->par, &s->shape);
     CHECKF(scratch > 0.6 && scratch < 1.5, "scratch is %.2f of what was said", scratch);

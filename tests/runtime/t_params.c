@@ -118,6 +118,15 @@ static void gadgets(void)
         for (uint32_t i = 0; i < np; i++) special += log2((double)p.p[i]);
         CHECK(special + 1 >= digit);
         const double cost = ck_cost_keyswitch(&ck_cost_default, &p, limbs);
+        // by the key of a higher level: the same with the same gadget, never cheaper by much
+        for (uint32_t key = limbs; key <= p.nq; key++) {
+            uint32_t width[2], count[2];
+            ck_params_gadget(&p, limbs, &width[0], &count[0]);
+            ck_params_gadget(&p, key, &width[1], &count[1]);
+            const struct ck_switch_cost by = ck_cost_switch(&ck_cost_default, &p, limbs, key);
+            CHECK(by.whole > by.modup && by.whole > by.hoisted && by.whole > 2 * by.moddown && by.whole >= 0.9 * cost);
+            CHECK(width[0] != width[1] || count[0] != count[1] || by.whole == cost);
+        }
         CHECK(cost > 0 && (limbs < 2 || cost >= 0.99 * ck_cost_keyswitch(&ck_cost_default, &p, limbs - 1)));
         CHECK(ck_cost_rescale(&ck_cost_default, &p, limbs) > 0 && ck_cost_mulpt(&ck_cost_default, &p, limbs) > 0);
     }

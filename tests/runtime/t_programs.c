@@ -2,6 +2,7 @@
 // Client and server as a user calls them, on a small hand-written model: the whole way from keys to results, batches, named inputs and
 // outputs, .npz; every mistake with its message; damaged files. Options: --seeds DIR writes seed files for the fuzz targets.
 #include "../fuzz/reseal.h"
+#include "program.h"
 #include "tiny_model.h"
 
 #include <errno.h>
@@ -248,6 +249,27 @@ static void mistakes(void)
     CHECKF(strstr(said, "refused"), "said: %s", said);
 }
 
+/* Keys of one rotation and gadget are one key, of the highest level. */
+static void shared_keys(void)
+{
+    static const struct ck_key_spec keys[] = {{1, 1}, {0, 1}, {-3, 1}, {0, 2}, {1, 2}, {TINY_SLOTS - 3, 0}, {1, 2}};
+    struct ck_model m = *model;
+    m.keys = keys;
+    m.nkeys = sizeof keys / sizeof *keys;
+    const struct ck_program p = {.model = &m};
+    struct ck_context *ctx;
+    size_t count, right = 0;
+    CHECK(ck_context_new(&ctx, &m.params, 1) == CK_OK);
+    struct ck_galois_spec *spec = ck_program_keys(&p, ctx, &count);
+    CHECKF(spec && count == 3, "%zu keys", count);
+    for (size_t k = 0; spec && k < count; k++)
+        right += (spec[k].galois == 0 && spec[k].level == 2) || (spec[k].galois == ck_galois_rotation(ctx, 1) && spec[k].level == 2) ||
+                 (spec[k].galois == ck_galois_rotation(ctx, -3) && spec[k].level == 1);
+    CHECK(right == 3);
+    free(spec);
+    ck_context_free(ctx);
+}
+
 static uint64_t state = 7;
 static uint32_t rnd(uint32_t below)
 {
@@ -389,6 +411,7 @@ int main(int argc, char **argv)
     mistakes();
     if (argc == 3 && !strcmp(argv[1], "--seeds")) write_seeds(argv[2]);
     sparse_keys();
+    shared_keys();
     starve("client keygen --keys %k2 --force");
     starve("client encrypt --keys %k --input a=%a.npy --input b=%b.npy --output %e.ct");
     starve("server run --keys %k/eval.keys --input %x.ct --output %e.ct --weights %weights.bin --threads 1");
