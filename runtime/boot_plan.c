@@ -2,6 +2,7 @@
 // What bootstrapping needs before it runs: the factors of StC and CtS as linear maps with encoded diagonals, the coefficients of
 // EvalMod.
 #include "boot_impl.h"
+#include "plain.h"
 #include "thread.h"
 
 #include <math.h>
@@ -15,37 +16,65 @@ static uint16_t index_of(const int32_t *list, uint32_t count, int32_t v)
     return i;
 }
 
+// Where plaintexts are made.
+struct room {
+    double complex *turned;     // n: a diagonal
+    double *coeff;              // 2n: its coefficients ...
+    int64_t *rounded;           // ... rounded
+    uint32_t *pick;             // positions of the smaller ring's roots
+    uint64_t *local;            // local_words for each thread
+};
+
+static size_t local_words(const struct ck_context *ctx)
+{
+    return ((size_t)2 << ctx->par.log_slots) + ck_plain_scratch(ctx);
+}
+
+static size_t local_bytes(const struct ck_context *ctx)
+{
+    return (size_t)ctx->threads * local_words(ctx) * sizeof(uint64_t);
+}
+
 // Transforms of v (n complex values that repeat every 2^log_period) times `scale`, one of 2^(log_period+1) words for each of f->rows limbs.
 // They are those values of the whole subring's transforms whose roots belong to the smaller one, at the positions pick.
 static enum ck_err encode(uint64_t *to, const struct ck_context *ctx, const struct boot_factor *f, const double complex *v, double scale,
-                          double *coeff, const uint32_t *pick)
+                          const struct room *room)
 {
-    const uint32_t logm = f->log_period + 1, log2n = ctx->par.log_slots + 1, ell = f->level + 1;
-    const size_t m = (size_t)1 << logm, count = (size_t)1 << log2n;
-    ck_embed(coeff, ctx, (const double *)v, scale);
-    double top = 0;
-    for (size_t i = 0; i < count; i++) top = fmax(top, fabs(coeff[i]));
-    if (!(top < 0x1p62)) return CK_ESCALE;
-    int bad = 0;
-    CK_PARALLEL_SUM(ctx->threads, bad)
-    for (uint32_t j = 0; j < f->rows; j++) {
-        const uint32_t prime = ck_limb_prime(ctx, ell, j);
-        const struct ck_mod *mod = &ctx->mod[prime];
-        uint64_t *all = ck_mem_alloc(count * sizeof *all);
-        if (!all) {
-            bad++;
-            continue;
-        }
-        for (size_t i = 0; i < count; i++) {
-            const int64_t c = (int64_t)rint(coeff[i]);
-            const uint64_t r = (uint64_t)(c < 0 ? -c : c) % mod->q;
-            all[i] = c < 0 && r ? mod->q - r : r;
-        }
-        ctx->k->ntt(all, ck_sub_ntt(ctx, prime));
-        for (size_t i = 0; i < m; i++) to[j * m + i] = all[pick[i]];
-        ck_mem_free(all, count * sizeof *all);
+    const uint32_t ell = f->level + 1;
+    const size_t m = (size_t)2 << f->log_period, count = (size_t)2 << ctx->par.log_slots;
+    ck_embed(room->coeff, ctx, (const double *)v, scale);
+    for (size_t i = 0; i < count; i++) {
+        if (!(fabs(room->coeff[i]) < 0x1p59)) return CK_ESCALE;
+        room->rounded[i] = (int64_t)rint(room->coeff[i]);
     }
-    return bad ? CK_ENOMEM : CK_OK;
+    const struct ck_plain plain = {.c64 = room->rounded, .logm = ctx->par.log_slots + 1};
+    CK_PARALLEL(ctx->threads)
+    for (uint32_t j = 0; j < f->rows; j++) {
+        uint64_t *all = room->local + (size_t)ck_thread_index() * local_words(ctx);
+        ck_plain_values(all, &plain, ctx, ck_limb_prime(ctx, ell, j), all + count);
+        for (size_t i = 0; i < m; i++) to[j * m + i] = all[room->pick[i]];
+    }
+    return CK_OK;
+}
+
+static bool room_open(struct room *r, const struct ck_context *ctx, uint32_t logm)
+{
+    const size_t count = (size_t)2 << ctx->par.log_slots;
+    *r = (struct room){.coeff = malloc(count * sizeof *r->coeff), .turned = malloc(count / 2 * sizeof *r->turned),
+                       .rounded = malloc(count * sizeof *r->rounded), .pick = malloc(sizeof *r->pick << logm),
+                       .local = ck_mem_alloc(local_bytes(ctx))};
+    if (!r->coeff || !r->turned || !r->rounded || !r->pick || !r->local) return false;
+    for (uint32_t i = 0; i < 1u << logm; i++) r->pick[i] = ck_ntt_position(ctx->par.log_slots + 1, ck_ntt_exponent(logm, i));
+    return true;
+}
+
+static void room_close(struct room *r, const struct ck_context *ctx)
+{
+    free(r->coeff);
+    free(r->turned);
+    free(r->rounded);
+    free(r->pick);
+    if (r->local) ck_mem_free(r->local, local_bytes(ctx));
 }
 
 // The map of one factor, from in_scale to out_scale; its plaintexts go to *at (counted from base).
@@ -56,12 +85,8 @@ static enum ck_err make_map(struct boot_map *map, const struct ck_context *ctx, 
     struct ck_lin *lin = &map->lin;
     map->rot = calloc(f->nbaby + f->ngiant, sizeof *map->rot);
     map->term = calloc(d->count, sizeof *map->term);
-    double complex *turned = malloc(n * sizeof *turned);
-    double *coeff = malloc(2 * n * sizeof *coeff);
-    const uint32_t logm = f->log_period + 1;
-    uint32_t *pick = malloc(sizeof *pick << logm);
-    enum ck_err err = map->rot && map->term && turned && coeff && pick ? CK_OK : CK_ENOMEM;
-    for (uint32_t i = 0; !err && i < 1u << logm; i++) pick[i] = ck_ntt_position(ctx->par.log_slots + 1, ck_ntt_exponent(logm, i));
+    struct room room;
+    enum ck_err err = room_open(&room, ctx, f->log_period + 1) && map->rot && map->term ? CK_OK : CK_ENOMEM;
     if (!err) {
         memcpy(map->rot, f->baby, f->nbaby * sizeof *map->rot);
         memcpy(map->rot + f->nbaby, f->giant, f->ngiant * sizeof *map->rot);
@@ -72,10 +97,10 @@ static enum ck_err make_map(struct boot_map *map, const struct ck_context *ctx, 
             uint32_t baby = ((uint32_t)d->rot[i] - (uint32_t)f->giant[g]) & mask;
             uint16_t b = index_of(f->baby, f->nbaby, (int32_t)baby);
             if (b == f->nbaby) continue;
-            for (uint32_t s = 0; s < n; s++) turned[s] = d->diag[i][(s - (uint32_t)f->giant[g]) & mask];
+            for (uint32_t s = 0; s < n; s++) room.turned[s] = d->diag[i][(s - (uint32_t)f->giant[g]) & mask];
             map->term[lin->nterm++] = (struct ck_lin_term){
                 .giant = (uint16_t)g, .baby = b, .pt = {.offset = *at * sizeof *base, .shift = f->log_period + 1, .rows = f->rows}};
-            err = encode(base + *at, ctx, f, turned, scale, coeff, pick);
+            err = encode(base + *at, ctx, f, room.turned, scale, &room);
             *at += (size_t)f->rows << (f->log_period + 1);
         }
     lin->nin = lin->nout = 1;
@@ -88,9 +113,7 @@ static enum ck_err make_map(struct boot_map *map, const struct ck_context *ctx, 
     lin->keep_level = f->keep_level;
     lin->raised = f->raised;
     map->level = f->level;
-    free(turned);
-    free(coeff);
-    free(pick);
+    room_close(&room, ctx);
     return err;
 }
 
