@@ -520,10 +520,83 @@ static void d_lift(uint64_t *out, const uint64_t *a, size_t n, const struct ck_m
     if (i < n) ck_kernels_c.lift(out + i, a + i, n - i, to, from);
 }
 
-// As conv_c.c, with y and v as doubles and every product reduced to at most 3p/4; sums are reduced at every fourth.
+enum { CONV_TARGETS = W == 8 ? 4 : 2, CONV_VECS = 2 };
+
+/* The parts of a tile's rows y: y1, y0 and y1 + y0. */
+typedef double conv_rows[CK_CONV_MAX + 1][3][CK_CONV_TILE];
+
+// Targets j .. j+G-1, columns at .. at + len. With y = y1 2^s + y0 and c = c1 2^s + c0 a product is H 2^2s + M 2^s + L, H = y1 c1, L = y0 c0,
+// M = (y1 + y0)(c1 + c0) - H - L: three multiply-adds. Sums of `fold` products are exact: |M|, |H|, |L| <= 2^52 and
+// K = H + M + L below 2^53. They are then multiplied by the powers of 2^s modulo p and reduced to at most p/2.
+INLINE void conv_block(uint64_t *const *out, size_t at, size_t len, conv_rows y, const struct ck_conv *t, uint32_t j, int G)
+{
+    const size_t rows = t->nfrom + 1;
+    const double *parts = t->parts + 3 * rows * j;
+    struct consts c[CONV_TARGETS];
+    vec w1[CONV_TARGETS], w1q[CONV_TARGETS], w2[CONV_TARGETS], w2q[CONV_TARGETS];      // 2^s and 2^2s
+#pragma GCC unroll 4
+    for (int g = 0; g < G; g++) {
+        c[g] = consts_of(&t->to[j + (uint32_t)g]);
+        w1[g] = reduce(splat((double)(1ull << t->split)), &c[g]), w1q[g] = OP(mul_pd)(w1[g], c[g].qinv);
+        w2[g] = product(w1[g], w1[g], w1q[g], &c[g]), w2q[g] = OP(mul_pd)(w2[g], c[g].qinv);
+    }
+    for (size_t s = 0; s < len; s += CONV_VECS * W) {
+        vec sum[CONV_TARGETS][CONV_VECS];
+#pragma GCC unroll 4
+        for (int g = 0; g < G; g++)
+#pragma GCC unroll 2
+            for (int e = 0; e < CONV_VECS; e++) sum[g][e] = splat(0);
+        for (size_t from = 0; from < rows; from += t->fold) {
+            const size_t end = rows - from < t->fold ? rows : from + t->fold;
+            vec a[CONV_TARGETS][CONV_VECS][3];
+#pragma GCC unroll 4
+            for (int g = 0; g < G; g++)
+#pragma GCC unroll 2
+                for (int e = 0; e < CONV_VECS; e++) a[g][e][0] = a[g][e][1] = a[g][e][2] = splat(0);
+            for (size_t i = from; i < end; i++) {
+#pragma GCC unroll 3
+                for (int k = 0; k < 3; k++)
+#pragma GCC unroll 4
+                    for (int g = 0; g < G; g++) {
+                        const vec x = splat(parts[3 * ((size_t)g * rows + i) + (size_t)k]);
+#pragma GCC unroll 2
+                        for (int e = 0; e < CONV_VECS; e++)
+                            a[g][e][k] = OP(fmadd_pd)(load(y[i][k] + s + (size_t)e * W), x, a[g][e][k]);
+                    }
+            }
+#pragma GCC unroll 4
+            for (int g = 0; g < G; g++) {
+#pragma GCC unroll 2
+                for (int e = 0; e < CONV_VECS; e++) {
+                    const vec *r = a[g][e];
+                    const vec mid = sub(sub(r[2], r[0]), r[1]);
+                    const vec x = add(product(r[0], w2[g], w2q[g], &c[g]), product(mid, w1[g], w1q[g], &c[g]));
+                    sum[g][e] = reduce(add(add(x, sum[g][e]), r[1]), &c[g]);
+                }
+            }
+        }
+#pragma GCC unroll 4
+        for (int g = 0; g < G; g++)
+#pragma GCC unroll 2
+            for (int e = 0; e < CONV_VECS; e++)
+                if (s + (size_t)e * W < len) store_words(out[j + (uint32_t)g] + at + s + (size_t)e * W, canonical(sum[g][e], &c[g]));
+    }
+}
+
+// y = y1 2^s + y0 into the three parts of a row.
+INLINE void conv_split(double (*row)[CK_CONV_TILE], size_t s, vec y, uint32_t split)
+{
+    const double power = (double)(1ull << split);
+    const vec y1 = sub(OP(fmadd_pd)(y, splat(1 / power), magic()), magic()), y0 = OP(fnmadd_pd)(y1, splat(power), y);
+    store(row[0] + s, y1);
+    store(row[1] + s, y0);
+    store(row[2] + s, add(y1, y0));
+}
+
+// As conv_c.c, with y and v as doubles.
 static void d_conv(uint64_t *const *out, const uint64_t *const *in, size_t n, const struct ck_conv *t)
 {
-    _Alignas(64) double y[CK_CONV_MAX + 1][CK_CONV_TILE];
+    _Alignas(64) conv_rows y;
     const uint32_t k = t->nfrom;
     assert(k <= CK_CONV_MAX && n % 8 == 0);
     for (size_t at = 0; at < n; at += CK_CONV_TILE) {
@@ -535,27 +608,17 @@ static void d_conv(uint64_t *const *out, const uint64_t *const *in, size_t n, co
             const vec w = centred(&t->hat_inv[i], t->from[i].q), wq = OP(div_pd)(w, c.q), part = splat(t->inv[i]);
             for (size_t s = 0; s < len; s += W) {
                 vec r = canonical(product(load_words(in[i] + at + s), w, wq, &c), &c);
-                store(y[i] + s, r);
+                conv_split(y[i], s, r, t->split);
                 sum[s / W] = add(sum[s / W], OP(mul_pd)(r, part));
             }
         }
         for (size_t s = 0; s < len; s += W) {
             vec v = add(sum[s / W], splat(0.5)), r = sub(add(v, splat(0x1p52)), splat(0x1p52));     // nearest, then down
-            store(y[k] + s, sub(r, where_negative(sub(v, r), splat(1))));
+            conv_split(y[k], s, sub(r, where_negative(sub(v, r), splat(1))), t->split);
         }
-        for (uint32_t j = 0; j < t->nto; j++) {
-            const struct consts c = consts_of(&t->to[j]);
-            const uint64_t *row = t->c + (size_t)j * (k + 1);
-            vec acc[CK_CONV_TILE / W];
-            for (size_t s = 0; s < len; s += W) acc[s / W] = splat(0);
-            for (uint32_t i = 0; i <= k; i++) {
-                const double x = row[i] > t->to[j].q / 2 ? -(double)(t->to[j].q - row[i]) : (double)row[i];
-                const vec w = splat(x), wq = splat(x / (double)t->to[j].q);
-                for (size_t s = 0; s < len; s += W) acc[s / W] = add(acc[s / W], product(load(y[i] + s), w, wq, &c));
-                for (size_t s = 0; i % 4 == 3 && s < len; s += W) acc[s / W] = reduce(acc[s / W], &c);
-            }
-            for (size_t s = 0; s < len; s += W) store_words(out[j] + at + s, canonical(reduce(acc[s / W], &c), &c));
-        }
+        uint32_t j = 0;
+        for (; j + CONV_TARGETS <= t->nto; j += CONV_TARGETS) conv_block(out, at, len, y, t, j, CONV_TARGETS);
+        for (; j < t->nto; j++) conv_block(out, at, len, y, t, j, 1);
     }
 }
 
