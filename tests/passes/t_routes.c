@@ -45,18 +45,22 @@ static double best_tree(const struct routes *p, uint32_t level, const int32_t *r
     for (uint32_t u = 0; u < p->nuse; u++)
         if (p->use[u].level == level) use[one.nuse++] = p->use[u];
     double best = one.nuse ? INFINITY : 0;
-    uint64_t all = 1;
-    for (int k = 0; k < ROTATIONS && one.nuse; k++) all *= nkey;
-    for (uint64_t at = 0; at < all && one.nuse; at++) {
-        struct routes_step step[ROTATIONS];
-        uint32_t n = 0;
-        uint64_t rest = at;
-        for (int k = 0; k < ROTATIONS; k++, rest /= nkey)
-            if (key[rest % nkey].level >= level) step[n++] = (struct routes_step){rotation[k], level, key[rest % nkey].rotation};
-        struct arena *scratch = arena_new();
-        best = fmin(best, routes_time(&one, key, nkey, step, n, NULL, scratch));
-        arena_free(scratch);
+    int32_t last[ROTATIONS];
+    uint32_t nlast = 0, all = one.nuse > 0;
+    for (int k = 0; k < ROTATIONS; k++) {
+        bool kept = false;
+        for (uint32_t j = 0; j < nkey; j++) kept |= key[j].rotation == rotation[k] && key[j].level >= level;
+        if (kept) last[nlast++] = rotation[k];
     }
+    for (int k = 0; k < ROTATIONS; k++) all *= nlast;
+    struct arena *scratch = arena_new();
+    for (uint32_t at = 0; at < all; at++, arena_reset(scratch)) {
+        struct routes_step step[ROTATIONS];
+        uint32_t rest = at;
+        for (int k = 0; k < ROTATIONS; k++, rest /= nlast) step[k] = (struct routes_step){rotation[k], level, last[rest % nlast]};
+        best = fmin(best, routes_time(&one, key, nkey, step, ROTATIONS, NULL, scratch));
+    }
+    arena_free(scratch);
     return best;
 }
 
