@@ -17,7 +17,7 @@
 #include <math.h>
 
 enum { LEFT_MIN = 4, LEFT_MAX = 24, BEAM = 2048, ALWAYS_FITS = 16 };
-static const double near_best = 1.1;       // within this the fewest bootstraps win, since each costs precision
+static const double near_best = 1.12;      // within this the fewest bootstraps win, since each costs precision
 static const double shallow_bits = 38;      // of a prime where nothing is bootstrapped: an estimate, params.c decides
 
 struct search {
