@@ -195,7 +195,7 @@ uint32_t ck_boot_key_list(struct ck_galois_spec *list, const struct ck_params *p
     }
     for (uint32_t k = par->log_slots; k + 1 < par->logn; k++) add(list, &count, par, ck_boot_trace_galois(par, k), s->top - 1);
     add(list, &count, par, (2u << par->logn) - 1, s->top - s->ncts);        // conjugation
-    add(list, &count, par, 0, s->top - s->ncts);                             // relinearisation
+    for (uint32_t l = s->top - s->ncts; l > s->top - ck_boot_depth(s); l--) add(list, &count, par, 0, l);    // relinearisation, one a gadget
     add(list, &count, par, CK_KEY_SPARSE, 0);
     return count;
 }

@@ -15,10 +15,15 @@ uint32_t ck_security_max_logqp(uint32_t logn)
 
 double ck_params_logqp(const struct ck_params *par)
 {
-    double sum = 0;
-    for (uint32_t i = 0; i < par->nq; i++) sum += log2((double)par->q[i]);
-    for (uint32_t i = 0; i < par->np; i++) sum += log2((double)par->p[i]);
-    return sum;
+    double q = 0, most = 0;
+    for (uint32_t limbs = 1; limbs <= par->nq; limbs++) {
+        uint32_t alpha, np;
+        ck_params_gadget(par, limbs, &alpha, &np);
+        double sum = q += log2((double)par->q[limbs - 1]);
+        for (uint32_t i = 0; i < np; i++) sum += log2((double)par->p[i]);
+        most = fmax(most, sum);
+    }
+    return most;
 }
 
 static uint64_t mulmod(uint64_t a, uint64_t b, uint64_t m)
@@ -133,19 +138,52 @@ const char *ck_params_check(const struct ck_params *par)
     return NULL;
 }
 
+// The fewest special primes whose product exceeds `bits`, np if there are none.
+static uint32_t cover(const struct ck_params *par, double bits)
+{
+    uint32_t k = 1;
+    for (double sum = log2((double)par->p[0]); k < par->np && sum < bits; k++) sum += log2((double)par->p[k]);
+    return k;
+}
+
+// Where the special primes are more than digits of alpha limbs need: the largest size of at most `most` limbs of which two digits of `*alpha` limbs are
+// covered by all special primes, within the limit of security; 0 if there is none above 2 alpha.
+static uint32_t two_digits(const struct ck_params *par, uint32_t *alpha)
+{
+    double sum[CK_MAX_Q + 1] = {0};
+    for (uint32_t i = 0; i < par->nq; i++) sum[i + 1] = sum[i] + log2((double)par->q[i]);
+    const double p = log2_product(par->p, par->np), limit = par->security ? ck_security_max_logqp(par->logn) : INFINITY;
+    for (uint32_t limbs = par->nq; limbs > 2 * par->alpha; limbs--) {
+        if (sum[limbs] + p > limit) continue;
+        for (uint32_t a = (limbs + 1) / 2; a < limbs; a++) {
+            if (sum[a] + 0.5 > p) break;
+            if (sum[limbs] - sum[a] + 0.5 > p) continue;
+            *alpha = a;
+            return limbs;
+        }
+    }
+    return 0;
+}
+
 void ck_params_gadget(const struct ck_params *par, uint32_t limbs, uint32_t *alpha, uint32_t *np)
 {
     *alpha = par->alpha;
-    *np = par->np;
+    *np = cover(par, largest_digit(par, par->alpha, par->nq) + 0.5);
+    uint32_t wide;
+    if (limbs > 2 * par->alpha && *np < par->np && limbs <= two_digits(par, &wide)) {
+        *alpha = wide;
+        *np = par->np;
+        return;
+    }
     // One digit of 1, 2, 4 or 8 limbs. Few sizes, so that keys of neighbouring levels share their ModUp.
+    const uint32_t d = (limbs + par->alpha - 1) / par->alpha, most = *np;
     for (uint32_t size = 1; size <= 8; size *= 2) {
         if (limbs > size || size > par->nq) continue;
         double need = log2_product(par->q, size);
         uint32_t k = 1;
-        while (k < par->np && log2_product(par->p, k) + 1 < need) k++;
-        if (log2_product(par->p, k) + 1 < need || k >= par->np) continue;
-        uint32_t d = (limbs + par->alpha - 1) / par->alpha;
-        if (3 * (limbs + k) < (d + 2) * (limbs + par->np)) {
+        while (k < most && log2_product(par->p, k) + 1 < need) k++;
+        if (log2_product(par->p, k) + 1 < need || k >= most) continue;
+        if (3 * (limbs + k) < (d + 2) * (limbs + most)) {
             *alpha = size;
             *np = k;
         }

@@ -31,14 +31,15 @@ struct ck_params {
  * source [BCC+24] ia.cr/2024/463 */
 uint32_t ck_security_max_logqp(uint32_t logn);
 
-/* log2 of the product of all q and p, in bits. */
+/* log2 of the largest modulus of a key, in bits: q_0..q_l and the special primes of its gadget. */
 double ck_params_logqp(const struct ck_params *);
 
 /* NULL if usable, else a static sentence that says what is wrong (insecure, bad prime, too many limbs ...). */
 const char *ck_params_check(const struct ck_params *);
 
 /* The gadget of a key whose highest use has `limbs` limbs: limbs per digit and number of special primes (the first
- * of p). Keys of up to 8 limbs get one digit of 1, 2, 4 or 8 limbs with as few special primes as keep the noise,
+ * of p): alpha, and as many primes as exceed a digit by half a bit. If there are more of them, keys of three digits or more that are low enough for a
+ * modulus with all get two larger digits. Keys of up to 8 limbs get one digit of 1, 2, 4 or 8 limbs with as few special primes as keep the noise,
  * where that is cheaper than the gadget of the parameters. */
 void ck_params_gadget(const struct ck_params *, uint32_t limbs, uint32_t *alpha, uint32_t *np);
 

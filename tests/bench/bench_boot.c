@@ -75,7 +75,7 @@ static void precision(struct world *w, char *to, size_t room, const char *name, 
     free(y);
 }
 
-static void measure(const struct boot_set *set, bench_row_fn emit, void *arg)
+static void measure(const struct named_set *set, bench_row_fn emit, void *arg)
 {
     static const struct {
         const char *name;
@@ -87,7 +87,7 @@ static void measure(const struct boot_set *set, bench_row_fn emit, void *arg)
     struct world w = {0};
     struct ck_galois_spec *spec = NULL;
     size_t count = 0;
-    boot_set_make(&par, &shape, set);
+    named_set_make(&par, &shape, set);
     must(ck_context_new(&w.ctx, &par, 2));
     must(ck_secret_new(&w.sk, w.ctx));
     must(ck_boot_new(&w.boot, w.ctx, &shape));
@@ -128,5 +128,5 @@ static void measure(const struct boot_set *set, bench_row_fn emit, void *arg)
 
 void bench_boot(bench_row_fn emit, void *arg)
 {
-    for (size_t i = 0; i < sizeof boot_sets / sizeof *boot_sets; i++) measure(&boot_sets[i], emit, arg);
+    for (size_t i = 0; i < sizeof named_sets / sizeof *named_sets; i++) measure(&named_sets[i], emit, arg);
 }

@@ -2,6 +2,8 @@
 // Programs deeper than the modulus, from vec to the end of the pipeline: bootstraps inserted, every level reached, one scale for summands,
 // and results that differ from the plain ones by no more than the sine does.
 #include "fixture.h"
+#include "../../passes/boot_set.h"
+#include "../runtime/boot_sets.h"
 #include "../test.h"
 #include <math.h>
 #include <string.h>
@@ -80,9 +82,43 @@ static void finish(struct ir_module *m, const struct options *opt, int least, in
     CHECKF(worst < 0x1p-12 * top, "off by %g of %g", worst, top);
 }
 
+/* The sets that the runtime's tests and the benchmark run are those that the compiler would choose. Every member of the family is secure, digits of
+ * lower keys included. */
+static void family(void)
+{
+    const struct options opt = {0};
+    struct boot_set have;
+    for (size_t i = 0; i < sizeof named_sets / sizeof *named_sets; i++) {
+        struct ck_params par;
+        struct ck_boot_shape shape;
+        named_set_make(&par, &shape, &named_sets[i]);
+        CHECK(boot_set_make(&have, &opt, par.log_slots, named_sets[i].left, true));
+        CHECKF(!memcmp(&have.par, &par, sizeof par), "%s: alpha %u, %u special primes", named_sets[i].name, have.par.alpha, have.par.np);
+        CHECK(have.shape.top == shape.top && have.shape.ratio == shape.ratio);
+    }
+    for (uint32_t left = 4; left <= 20; left++) {
+        if (!boot_set_make(&have, &opt, 14, left, true)) continue;
+        const struct ck_params *par = &have.par;
+        CHECKF(!ck_params_check(par) && !ck_boot_check(par, &have.shape), "%u levels left", left);
+        double q = 0, most = 0;
+        for (uint32_t limbs = 1; limbs <= par->nq; limbs++) {
+            uint32_t alpha, np;
+            ck_params_gadget(par, limbs, &alpha, &np);
+            double sum = q += log2((double)par->q[limbs - 1]), p = 0, digit = 0;
+            for (uint32_t k = 0; k < np; k++) p += log2((double)par->p[k]);
+            for (uint32_t k = 0; k < limbs && k < alpha; k++) digit += log2((double)par->q[k]);
+            sum += p;
+            CHECKF(sum <= 1747 && digit < p + 1 && alpha >= 1 && np <= par->np, "%u levels left, %u limbs", left, limbs);
+            most = fmax(most, sum);
+        }
+        CHECK(fabs(most - ck_params_logqp(par)) < 1e-6);
+    }
+}
+
 int main(void)
 {
     struct options opt = {0};
+    family();
 
     struct ir_module *m = deep(2, false);       // 12 levels fit a ring as they are
     finish(m, &opt, 0, 0);

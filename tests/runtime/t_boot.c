@@ -23,14 +23,14 @@ struct set {
 /* A test ring with the primes of the standard set and `user` levels besides those of StC. */
 static struct set make_set(uint32_t logn, uint32_t log_slots, uint32_t user, uint32_t np, uint32_t alpha)
 {
-    struct boot_set small = boot_sets[0];
+    struct named_set small = named_sets[0];
     small.logn = logn;
     small.log_slots = log_slots;
     small.left = user + 2;
     small.np = np;
     small.alpha = alpha;
     struct set s;
-    boot_set_make(&s.par, &s.shape, &small);
+    named_set_make(&s.par, &s.shape, &small);
     return s;
 }
 
@@ -289,10 +289,10 @@ static void sparse_key_rule(const struct world *w)
     CHECK(!ck_key_known(w->ctx, CK_KEY_SPARSE + 2 * (uint32_t)w->ctx->n + 1));
 }
 
-static void full_size(const struct boot_set *b)
+static void full_size(const struct named_set *b)
 {
     struct set s;
-    boot_set_make(&s.par, &s.shape, b);
+    named_set_make(&s.par, &s.shape, b);
     const char *why = ck_params_check(&s.par);
     CHECKF(!why, "%s: %s", b->name, why);
     struct world w;
@@ -318,7 +318,7 @@ static void full_size(const struct boot_set *b)
         printf("%s: %.3f s; StC %.3f, ModRaise %.3f, CtS %.3f, EvalMod %.3f; min %.2f, mean %.2f bits\n", b->name, part[4] - part[0],
                part[1] - part[0], part[2] - part[1], part[3] - part[2], part[4] - part[3], p.min, p.mean);
         fflush(stdout);
-        in_a_row(&w, b == boot_sets ? 20 : 3, b->min - 2);
+        in_a_row(&w, b == named_sets ? 20 : 3, b->min - 2);
     }
     close_world(&w);
 }
@@ -326,7 +326,7 @@ static void full_size(const struct boot_set *b)
 int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "full")) {
-        for (size_t i = 0; i < sizeof boot_sets / sizeof *boot_sets; i++) full_size(&boot_sets[i]);
+        for (size_t i = 0; i < sizeof named_sets / sizeof *named_sets; i++) full_size(&named_sets[i]);
         return test_done();
     }
     struct set sparse = make_set(11, 8, 3, 8, 8), full = make_set(10, 9, 3, 8, 8), few = make_set(10, 4, 3, 8, 8);
