@@ -443,9 +443,7 @@ static void d_inner2(uint64_t *out0, uint64_t *out1, const uint64_t *const *a, c
     ck_kernels_c.inner2(out0 + i, out1 + i, ta, t0, t1, d, n - i, m);
 }
 
-// Sums of at most four products and a residue are below 4q.
-static void d_tensor(uint64_t *const out[3], const uint64_t *const c[3], const uint64_t *const a[2], const uint64_t *const b[2],
-                     uint32_t times, size_t n, const struct ck_mod *m)
+static void d_tensor(uint64_t *const out[3], const uint64_t *const a[2], const uint64_t *const b[2], size_t n, const struct ck_mod *m)
 {
     const struct consts k = consts_of(m);
     size_t i = 0;
@@ -453,17 +451,11 @@ static void d_tensor(uint64_t *const out[3], const uint64_t *const c[3], const u
         const vec a0 = load_words(a[0] + i), a1 = load_words(a[1] + i), b0 = load_words(b[0] + i), b1 = load_words(b[1] + i);
         vec t[3] = {product2(a0, b0, &k), add(product2(a0, b1, &k), product2(a1, b0, &k)), product2(a1, b1, &k)};
 #pragma GCC unroll 3
-        for (int j = 0; j < 3; j++) {
-            if (times == 2) t[j] = add(t[j], t[j]);
-            if (c) t[j] = add(t[j], load_words(c[j] + i));
-        }
-#pragma GCC unroll 3
         for (int j = 0; j < 3; j++) store_words(out[j] + i, canonical(reduce(t[j], &k), &k));
     }
     if (i == n) return;
     const uint64_t *const ta[] = {a[0] + i, a[1] + i}, *const tb[] = {b[0] + i, b[1] + i};
-    const uint64_t *const tc[] = {c ? c[0] + i : NULL, c ? c[1] + i : NULL, c ? c[2] + i : NULL};
-    ck_kernels_c.tensor((uint64_t *const[]){out[0] + i, out[1] + i, out[2] + i}, c ? tc : NULL, ta, tb, times, n - i, m);
+    ck_kernels_c.tensor((uint64_t *const[]){out[0] + i, out[1] + i, out[2] + i}, ta, tb, n - i, m);
 }
 
 static void d_mulc(uint64_t *out, const uint64_t *a, const struct ck_shoup *s, size_t n, const struct ck_mod *m)

@@ -194,7 +194,7 @@ enum ck_err ck_key_fill(struct ck_evk *evk, struct ck_key *key, const uint64_t *
             bad += !k->expand(a, key->seed, ck_key_stream(i, prime), 0, ctx->n, mod, NULL);
             k->mul(a, a, to + prime * ctx->n, ctx->n, mod);
             k->sub(b, b, a, ctx->n, mod);
-            ck_pack((uint64_t *)(void *)ck_key_limb(evk, key, i, j), b, ctx->n, mod->bits);
+            ck_pack((uint64_t *)(void *)ck_key_limb(g, key, i, j), b, ctx->n, mod->bits);
         }
         if (bad) err = CK_ERANDOM;
     }

@@ -167,7 +167,7 @@ static const char *key_load(struct ck_evk *evk, struct ck_key *key, const struct
     uint64_t tile[512];
     for (uint32_t j = 0; j < digits * limbs; j++) {
         const struct ck_mod *m = &ctx->mod[key_prime(ctx, key, g->np, j)];
-        const uint8_t *packed = ck_key_limb(evk, key, j / limbs, j % limbs);
+        const uint8_t *packed = ck_key_limb(g, key, j / limbs, j % limbs);
         for (size_t at = 0; at < ctx->n; at += 512)
             if (ctx->k->unpack(tile, packed + at / 8 * m->bits, 512, m->bits) >= m->q) return "is damaged (contents)";
     }

@@ -193,9 +193,9 @@ static inline uint32_t ck_key_stream(uint32_t digit, uint32_t prime)
 /* Bytes of b. */
 size_t ck_key_bytes(const struct ck_evk *, const struct ck_key *);
 /* Limb `row` of digit i, packed. */
-static inline uint8_t *ck_key_limb(const struct ck_evk *evk, const struct ck_key *key, uint32_t i, uint32_t row)
+static inline uint8_t *ck_key_limb(const struct ck_gadget *g, const struct ck_key *key, uint32_t i, uint32_t row)
 {
-    return key->b + i * key->row[key->level + 1 + evk->gadget[key->gadget].np] + key->row[row];
+    return key->b + i * key->row[key->level + 1 + g->np] + key->row[row];
 }
 /* Fills one key: it switches from the secret whose evaluation form is `from` (limbs q_0..q_level) to the one with
  * form `to` (prime-indexed limbs). */

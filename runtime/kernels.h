@@ -72,11 +72,9 @@ struct ck_kernels {
     // out = sum a[i] b[i], i < d <= 64, reduced once; no alias.
     void (*inner)(uint64_t *out, const uint64_t *const *a, const uint64_t *const *b, uint32_t d, size_t n,
                   const struct ck_mod *);
-    // Product of two ciphertexts of degree 1, one limb: out = c + times (a[0] b[0], a[0] b[1] + a[1] b[0], a[1] b[1]), times 1 or 2,
-    // one pass, each word reduced once; c NULL: none. a[0] == b[0] and a[1] == b[1] is a square, which reads less. Any out[i]
-    // may be any of the inputs.
-    void (*tensor)(uint64_t *const out[3], const uint64_t *const c[3], const uint64_t *const a[2], const uint64_t *const b[2],
-                   uint32_t times, size_t n, const struct ck_mod *);
+    // Product of two ciphertexts of degree 1, one limb: out = (a[0] b[0], a[0] b[1] + a[1] b[0], a[1] b[1]), one pass, each word reduced
+    // once. a[0] == b[0] and a[1] == b[1] is a square, which reads less. Any out[i] may be any of the inputs.
+    void (*tensor)(uint64_t *const out[3], const uint64_t *const a[2], const uint64_t *const b[2], size_t n, const struct ck_mod *);
     // out[i] = a[perm[i]] : automorphism in evaluation order; no alias. Positions have 16 bits: the table is read once a limb.
     void (*permute)(uint64_t *out, const uint64_t *a, const uint16_t *perm, size_t n);
     // signed small integers to residues: out = c 2^shift mod q, |c| < 2^31; any shift

@@ -88,16 +88,13 @@ static void c_inner2(uint64_t *out0, uint64_t *out1, const uint64_t *const *a, c
     }
 }
 
-// Below 4 2^2bits + q.
-static void c_tensor(uint64_t *const out[3], const uint64_t *const c[3], const uint64_t *const a[2], const uint64_t *const b[2],
-                     uint32_t times, size_t n, const struct ck_mod *m)
+static void c_tensor(uint64_t *const out[3], const uint64_t *const a[2], const uint64_t *const b[2], size_t n, const struct ck_mod *m)
 {
-    assert(times == 1 || times == 2);
     for (size_t i = 0; i < n; i++) {
         const uint64_t a0 = a[0][i], a1 = a[1][i], b0 = b[0][i], b1 = b[1][i];
         const ck_u128 t[3] = {(ck_u128)a0 * b0, (ck_u128)a0 * b1 + (ck_u128)a1 * b0, (ck_u128)a1 * b1};
         uint64_t r[3];
-        for (int k = 0; k < 3; k++) r[k] = ck_reduce128(times * t[k] + (c ? c[k][i] : 0), m);
+        for (int k = 0; k < 3; k++) r[k] = ck_reduce128(t[k], m);
         for (int k = 0; k < 3; k++) out[k][i] = r[k];
     }
 }

@@ -109,9 +109,9 @@ static void i_inner(uint64_t *out, const uint64_t *const *a, const uint64_t *con
     ck_kernels_c.inner(out + i, ta, tb, d, n - i, m);
 }
 
-// Sums of at most four products below 2^100 and a residue: high parts below 2^50, low parts below 5 2^52.
-INLINE void tensor(uint64_t *const out[3], const uint64_t *const c[3], const uint64_t *const a[2], const uint64_t *const b[2],
-                   bool square, uint32_t times, size_t n, const struct ck_mod *m)
+// Sums of at most two products below 2^100: high parts below 2^49, low parts below 2^53.
+INLINE void tensor(uint64_t *const out[3], const uint64_t *const a[2], const uint64_t *const b[2], bool square, size_t n,
+                   const struct ck_mod *m)
 {
     const struct wide w = wide_of(m);
     size_t i = 0;
@@ -122,26 +122,16 @@ INLINE void tensor(uint64_t *const out[3], const uint64_t *const c[3], const uin
         h[1] = square ? add(h[1], h[1]) : hi(h[1], a1, b0);
         l[1] = square ? add(l[1], l[1]) : lo(l[1], a1, b0);
 #pragma GCC unroll 3
-        for (int k = 0; k < 3; k++) {
-            if (times == 2) h[k] = add(h[k], h[k]), l[k] = add(l[k], l[k]);
-            if (c) l[k] = add(l[k], load(c[k] + i));
-        }
-#pragma GCC unroll 3
         for (int k = 0; k < 3; k++) store(out[k] + i, reduce(h[k], l[k], &w));
     }
     if (i == n) return;
     const uint64_t *const ta[] = {a[0] + i, a[1] + i}, *const tb[] = {b[0] + i, b[1] + i};
-    const uint64_t *const tc[] = {c ? c[0] + i : NULL, c ? c[1] + i : NULL, c ? c[2] + i : NULL};
-    ck_kernels_c.tensor((uint64_t *const[]){out[0] + i, out[1] + i, out[2] + i}, c ? tc : NULL, ta, tb, times, n - i, m);
+    ck_kernels_c.tensor((uint64_t *const[]){out[0] + i, out[1] + i, out[2] + i}, ta, tb, n - i, m);
 }
 
-static void i_tensor(uint64_t *const out[3], const uint64_t *const c[3], const uint64_t *const a[2], const uint64_t *const b[2],
-                     uint32_t times, size_t n, const struct ck_mod *m)
+static void i_tensor(uint64_t *const out[3], const uint64_t *const a[2], const uint64_t *const b[2], size_t n, const struct ck_mod *m)
 {
-    const bool square = a[0] == b[0] && a[1] == b[1];
-    if (!c && times == 1) square ? tensor(out, NULL, a, b, true, 1, n, m) : tensor(out, NULL, a, b, false, 1, n, m);
-    else if (!c) square ? tensor(out, NULL, a, b, true, 2, n, m) : tensor(out, NULL, a, b, false, 2, n, m);
-    else square ? tensor(out, c, a, b, true, times, n, m) : tensor(out, c, a, b, false, times, n, m);
+    a[0] == b[0] && a[1] == b[1] ? tensor(out, a, b, true, n, m) : tensor(out, a, b, false, n, m);
 }
 
 static void i_mulc(uint64_t *out, const uint64_t *a, const struct ck_shoup *s, size_t n, const struct ck_mod *m)

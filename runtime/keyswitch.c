@@ -135,8 +135,8 @@ static void raise_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *
 // The packed words of digit i.
 static const uint8_t *packed_tile(const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key_tile *t, uint32_t i)
 {
-    const uint32_t kell = t->key->level + 1, row = t->j < t->ell ? t->j : kell + t->j - t->ell;
-    return t->key->b + i * t->key->row[kell + g->np] + t->key->row[row] + t->at / 8 * ctx->mod[ck_limb_prime(ctx, t->ell, t->j)].bits;
+    const uint32_t row = t->j < t->ell ? t->j : t->key->level + 1 + t->j - t->ell;
+    return ck_key_limb(g, t->key, i, row) + t->at / 8 * ctx->mod[ck_limb_prime(ctx, t->ell, t->j)].bits;
 }
 
 size_t ck_inner_words(const struct ck_gadget *g, size_t tile)

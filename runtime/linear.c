@@ -81,16 +81,11 @@ static enum ck_err check_terms(const struct ck_lin *lin)
 
 /* ---- tables ---- */
 
-static size_t words_for(size_t count, size_t size)
-{
-    return (count * size + 63) / 64 * 8;
-}
-
 static size_t table_words(const struct lin_map *m)
 {
     const size_t terms = m->lin->nterm, pairs = (size_t)m->lin->nin * m->lin->nbaby;
-    return words_for(pairs, sizeof *m->source_of) + words_for(terms < pairs ? terms : pairs, sizeof *m->source) +
-           words_for(terms, sizeof *m->group) + words_for(terms, sizeof *m->plain) + ck_lin_turn_words(m);
+    return lin_words_for(pairs, sizeof *m->source_of) + lin_words_for(terms < pairs ? terms : pairs, sizeof *m->source) +
+           lin_words_for(terms, sizeof *m->group) + lin_words_for(terms, sizeof *m->plain) + ck_lin_turn_words(m);
 }
 
 // Sources by input, groups in the order of terms; `at` has room for table_words.
@@ -99,10 +94,10 @@ static void make_tables(struct lin_map *m, uint64_t *at)
     const struct ck_lin *lin = m->lin;
     const size_t pairs = (size_t)lin->nin * lin->nbaby, most = lin->nterm < pairs ? lin->nterm : pairs;
     m->source_of = (uint32_t *)at;
-    m->source = (struct lin_source *)(at += words_for(pairs, sizeof *m->source_of));
-    m->group = (struct lin_group *)(at += words_for(most, sizeof *m->source));
-    m->plain = (struct ck_plain *)(at += words_for(lin->nterm, sizeof *m->group));
-    m->turn_of = (uint32_t *)(at + words_for(lin->nterm, sizeof *m->plain));
+    m->source = (struct lin_source *)(at += lin_words_for(pairs, sizeof *m->source_of));
+    m->group = (struct lin_group *)(at += lin_words_for(most, sizeof *m->source));
+    m->plain = (struct ck_plain *)(at += lin_words_for(lin->nterm, sizeof *m->group));
+    m->turn_of = (uint32_t *)(at + lin_words_for(lin->nterm, sizeof *m->plain));
     m->nsource = m->ngroup = m->most = 0;
     memset(m->source_of, 0, pairs * sizeof *m->source_of);
     for (uint32_t i = 0; i < lin->nterm; i++) m->source_of[lin->term[i].in * lin->nbaby + lin->term[i].baby] = 1;

@@ -67,6 +67,12 @@ struct lin_pass {
     bool make;                      // babies modulo QP are to be made
 };
 
+/* Words of `count` entries of a table, in whole cache lines. */
+static inline size_t lin_words_for(size_t count, size_t size)
+{
+    return (count * size + 63) / 64 * 8;
+}
+
 /* Words of one polynomial pair of an inner sum. */
 static inline size_t lin_inner_words(const struct lin_map *m)
 {

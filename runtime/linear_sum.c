@@ -83,8 +83,10 @@ static bool make_tile(const struct lin_map *m, const struct lin_pass *p, uint32_
         return true;
     }
     const size_t from = tile_from(m, s, at);
-    struct ck_key_tile here = {s->key, j, m->ell, from}, next = {NULL, j, m->ell, 0};
-    for (uint32_t i = source + 1; i < p->source1 && !next.key; i++) next.key = m->source[i].key, next.at = next.key ? tile_from(m, &m->source[i], at) : 0;
+    const struct lin_source *after = s + 1, *end = m->source + p->source1;
+    while (after < end && !after->key) after++;
+    const struct ck_key_tile here = {s->key, j, m->ell, from};
+    const struct ck_key_tile next = {after < end ? after->key : NULL, j, m->ell, after < end ? tile_from(m, after, at) : 0};
     uint64_t *acc[2] = {s->key->perm ? tmp : out[0], s->key->perm ? tmp + tile : out[1]};
     const uint64_t *x[CK_MAX_Q];
     for (uint32_t i = 0; i < d; i++) x[i] = m->digits + (((s->in - p->in0) * d + i) * wide + j) * n + from;

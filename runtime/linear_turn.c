@@ -7,11 +7,6 @@
 
 #include <string.h>
 
-static size_t words_for(size_t count, size_t size)
-{
-    return (count * size + 63) / 64 * 8;
-}
-
 // A turn that is no baby comes before the last step of a route.
 static size_t most_turns(const struct lin_map *m)
 {
@@ -20,7 +15,7 @@ static size_t most_turns(const struct lin_map *m)
 
 size_t ck_lin_turn_words(const struct lin_map *m)
 {
-    return words_for(m->lin->nbaby, sizeof *m->turn_of) + words_for(most_turns(m), sizeof *m->turn);
+    return lin_words_for(m->lin->nbaby, sizeof *m->turn_of) + lin_words_for(most_turns(m), sizeof *m->turn);
 }
 
 // Index + 1 of a rotation in [0, n), which is added after those before it; 0 for none.
@@ -40,7 +35,7 @@ static uint32_t turn_at(struct lin_map *m, int32_t rotation)
 void ck_lin_turns(struct lin_map *m)
 {
     const struct ck_lin *lin = m->lin;
-    m->turn = (struct lin_turn *)(void *)((uint64_t *)(void *)m->turn_of + words_for(lin->nbaby, sizeof *m->turn_of));
+    m->turn = (struct lin_turn *)(void *)((uint64_t *)(void *)m->turn_of + lin_words_for(lin->nbaby, sizeof *m->turn_of));
     m->nturn = 0;
     memset(m->turn_of, 0, lin->nbaby * sizeof *m->turn_of);
     for (uint32_t s = 0; s < m->nsource && !lin->raised; s++) {

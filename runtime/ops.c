@@ -250,7 +250,7 @@ enum ck_err ck_mul(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *a,
         const uint64_t *const f[] = {ck_ct_poly(&x, 0) + at, ck_ct_poly(&x, 1) + at};
         const uint64_t *const g[] = {ck_ct_poly(&y, 0) + at, ck_ct_poly(&y, 1) + at};
         uint64_t *const o[] = {ck_ct_poly(out, 0) + at, ck_ct_poly(out, 1) + at, ck_ct_poly(out, 2) + at};
-        ctx->k->tensor(o, NULL, f, g, 1, ctx->n, &ctx->mod[j]);
+        ctx->k->tensor(o, f, g, ctx->n, &ctx->mod[j]);
     }
     out->scale = x.scale * y.scale;
     return CK_OK;

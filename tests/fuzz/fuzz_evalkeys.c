@@ -12,7 +12,7 @@ static void check_keys(const struct fuzz_world *w, const struct ck_evk *evk)
         uint64_t *limb = malloc(w->ctx->n * sizeof *limb);
         for (size_t j = 0; limb && j < ck_key_bytes(evk, key) / key->row[limbs] * limbs; j++) {
             const struct ck_mod *m = &w->ctx->mod[ck_limb_prime(w->ctx, key->level + 1, (uint32_t)j % limbs)];
-            if (w->ctx->k->unpack(limb, ck_key_limb(evk, key, (uint32_t)j / limbs, (uint32_t)j % limbs), w->ctx->n, m->bits) >= m->q) abort();
+            if (w->ctx->k->unpack(limb, ck_key_limb(&evk->gadget[key->gadget], key, (uint32_t)j / limbs, (uint32_t)j % limbs), w->ctx->n, m->bits) >= m->q) abort();
         }
         free(limb);
         if (ck_evk_find(evk, key->galois, key->level) != key) abort();
