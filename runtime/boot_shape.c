@@ -211,7 +211,7 @@ double ck_boot_key_bytes(const struct ck_params *par, const struct ck_boot_shape
         ck_key_gadget(par, list[i].galois, ell, &alpha, &np);
         sum += ck_params_key_bytes(par, ell, alpha, np);
         while (ck_key_automorphism(list[before].galois) != galois) before++;
-        if (galois > 1 && before == i) sum += ldexp(2, (int)par->logn);        // its permutation
+        if (galois > 1 && before == i) sum += sizeof(struct ck_perm);
     }
     return sum;
 }

@@ -50,11 +50,6 @@ static void fill_tables(struct ck_context *ctx)
         ctx->root[2 * k + 1] = sin(unit * (double)k);
     }
     for (size_t k = 0, p = 1; k < n; k++, p = p * 5 % order) ctx->power5[k] = (uint32_t)p;
-    for (uint32_t j = 0; j < ctx->n; j++) {
-        const uint32_t half = ck_ntt_exponent(ctx->logn, j) / 2;
-        ctx->half[j] = (uint16_t)half;
-        ctx->position[half] = (uint16_t)j;
-    }
 }
 
 enum ck_err ck_context_new(struct ck_context **out, const struct ck_params *par, int threads)
@@ -79,9 +74,7 @@ enum ck_err ck_context_new(struct ck_context **out, const struct ck_params *par,
     ctx->inv = ck_mem_alloc(inv_bytes(ctx));
     ctx->root = ck_mem_alloc(root_bytes(ctx));
     ctx->power5 = ck_mem_alloc(sizeof *ctx->power5 << par->log_slots);
-    ctx->half = ck_mem_alloc(ctx->n * sizeof *ctx->half);
-    ctx->position = ck_mem_alloc(ctx->n * sizeof *ctx->position);
-    bool ok = ctx->inv && ctx->root && ctx->power5 && ctx->half && ctx->position;
+    bool ok = ctx->inv && ctx->root && ctx->power5;
     for (uint32_t i = 0; ok && i < ctx->nprimes; i++) {
         uint64_t q = i < par->nq ? par->q[i] : par->p[i - par->nq];
         ctx->mod[i] = ck_mod_init(q);
@@ -111,8 +104,6 @@ void ck_context_free(struct ck_context *ctx)
     ck_mem_free(ctx->inv, inv_bytes(ctx));
     ck_mem_free(ctx->root, root_bytes(ctx));
     ck_mem_free(ctx->power5, sizeof *ctx->power5 << ctx->par.log_slots);
-    ck_mem_free(ctx->half, ctx->n * sizeof *ctx->half);
-    ck_mem_free(ctx->position, ctx->n * sizeof *ctx->position);
     ck_mem_free(ctx, sizeof *ctx);
 }
 
@@ -147,10 +138,4 @@ uint32_t ck_galois_inverse(const struct ck_context *ctx, uint32_t g)
     uint32_t x = g;
     for (int i = 0; i < 4; i++) x *= 2 - g * x;
     return x & (uint32_t)(2 * ctx->n - 1);
-}
-
-void ck_galois_perm(const struct ck_context *ctx, uint16_t *perm, uint32_t g)
-{
-    const uint32_t mask = (uint32_t)(2 * ctx->n - 1);
-    for (size_t j = 0; j < ctx->n; j++) perm[j] = ctx->position[((2 * ctx->half[j] + 1u) * g & mask) / 2];
 }

@@ -74,12 +74,10 @@ static enum ck_err init_key(struct ck_evk *evk, struct ck_key *key)
     uint32_t i = 0;
     while (i < evk->nperm && evk->perm_galois[i] != galois) i++;
     if (i == evk->nperm) {
-        evk->perm[i] = ck_mem_alloc(ctx->n * sizeof **evk->perm);
-        if (!evk->perm[i]) return CK_ENOMEM;
         evk->perm_galois[evk->nperm++] = galois;
-        ck_galois_perm(ctx, evk->perm[i], galois);
+        ck_perm_init(&evk->perm[i], ctx->logn, galois);
     }
-    key->perm = evk->perm[i];
+    key->perm = &evk->perm[i];
     return CK_OK;
 }
 
@@ -137,7 +135,6 @@ void ck_evk_free(struct ck_evk *evk)
         if (key->b) ck_mem_free(key->b, ck_key_bytes(evk, key));
         if (key->row) ck_mem_free(key->row, (key_rows(evk, key) + 1) * sizeof *key->row);
     }
-    for (uint32_t i = 0; i < evk->nperm; i++) ck_mem_free(evk->perm[i], evk->ctx->n * sizeof **evk->perm);
     for (uint32_t i = 0; i < evk->ngadget; i++) ck_gadget_clear(&evk->gadget[i]);
     ck_mem_free(evk->key, evk->room * sizeof *evk->key);
     ck_mem_free(evk->perm_galois, evk->room * sizeof *evk->perm_galois);
@@ -147,7 +144,7 @@ void ck_evk_free(struct ck_evk *evk)
 
 size_t ck_evk_bytes(const struct ck_evk *evk)
 {
-    size_t sum = (size_t)evk->nperm * evk->ctx->n * sizeof **evk->perm;
+    size_t sum = evk->nperm * sizeof *evk->perm;
     for (uint32_t i = 0; i < evk->nkey; i++) sum += ck_key_bytes(evk, &evk->key[i]);
     return sum;
 }
@@ -205,7 +202,7 @@ enum ck_err ck_key_fill(struct ck_evk *evk, struct ck_key *key, const uint64_t *
     return err;
 }
 
-// sparse: a secret that nobody keeps, NULL if no key wants it. work: nprimes limbs for s(X^(1/g)), or the first nq for s^2, and a permutation.
+// sparse: a secret that nobody keeps, NULL if no key wants it. work: nprimes limbs for s(X^(1/g)), or the first nq for s^2.
 static enum ck_err generate_key(struct ck_evk *evk, struct ck_key *key, const struct ck_secret *sk, const struct ck_secret *sparse,
                                 uint64_t *work)
 {
@@ -218,10 +215,10 @@ static enum ck_err generate_key(struct ck_evk *evk, struct ck_key *key, const st
             ctx->k->mul(work + j * ctx->n, sk->ntt + j * ctx->n, sk->ntt + j * ctx->n, ctx->n, &ctx->mod[j]);
         return ck_key_fill(evk, key, work, sk->ntt);
     }
-    uint16_t *perm = (uint16_t *)(void *)(work + ctx->nprimes * ctx->n);
-    ck_galois_perm(ctx, perm, ck_galois_inverse(ctx, galois));
+    struct ck_perm perm;
+    ck_perm_init(&perm, ctx->logn, ck_galois_inverse(ctx, galois));
     CK_PARALLEL(ctx->threads)
-    for (uint32_t j = 0; j < ctx->nprimes; j++) ctx->k->permute(work + j * ctx->n, sk->ntt + j * ctx->n, perm, ctx->n);
+    for (uint32_t j = 0; j < ctx->nprimes; j++) ctx->k->permute(work + j * ctx->n, sk->ntt + j * ctx->n, &perm, 0, ctx->n);
     return ck_key_fill(evk, key, ck_key_from_sparse(key->galois) ? sparse->ntt : sk->ntt, work);
 }
 
@@ -242,7 +239,7 @@ enum ck_err ck_evk_new_galois(struct ck_evk **out, const struct ck_context *ctx,
 {
     struct ck_evk *evk;
     CK_TRY(ck_evk_alloc(&evk, ctx, spec, count));
-    const size_t bytes = (size_t)(ctx->nprimes + 1) * ctx->n * sizeof(uint64_t);
+    const size_t bytes = (size_t)ctx->nprimes * ctx->n * sizeof(uint64_t);
     uint64_t *work = ck_mem_alloc(bytes);
     enum ck_err err = work ? generate(evk, sk, work) : CK_ENOMEM;
     ck_mem_wipe(work, bytes);

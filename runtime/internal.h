@@ -29,7 +29,6 @@ struct ck_context {
     struct ck_shoup *inv;                       // nq x nq: inv[l*nq+i] = q_l^-1 mod q_i, i < l
     double *root;                               // 4n complex: exp(2 pi i k / 4n), n the slots
     uint32_t *power5;                           // n: 5^k mod 4n
-    uint16_t *half, *position;                  // N: (ck_ntt_exponent(j) - 1) / 2, and its inverse
 };
 
 /* The prime index of limb j of a polynomial with ell limbs in Q followed by limbs in P. */
@@ -55,8 +54,6 @@ int32_t ck_rotation(const struct ck_context *, int32_t k);
 uint32_t ck_galois_rotation(const struct ck_context *, int32_t k);
 uint32_t ck_galois_conjugate(const struct ck_context *);
 uint32_t ck_galois_inverse(const struct ck_context *, uint32_t g);
-/* perm (N words, out): evaluation order of a(X^g), for ck_kernels.permute. */
-void ck_galois_perm(const struct ck_context *, uint16_t *perm, uint32_t g);
 
 /* ---- randomness (drbg.c, sample.c) ---- */
 
@@ -144,7 +141,7 @@ struct ck_key {
     uint8_t seed[CK_SEED_BYTES];
     uint8_t *b;                     // own: digits x (level+1+np) limbs of N residues, packed to the bits of their primes
     size_t *row;                    // own: level+2+np byte offsets of the limbs of a digit; the last is its size
-    uint16_t *perm;                 // borrowed from ck_evk.perm, NULL without automorphism
+    const struct ck_perm *perm;     // borrowed from ck_evk.perm, NULL without automorphism
 };
 struct ck_evk {
     const struct ck_context *ctx;   // borrowed
@@ -152,7 +149,7 @@ struct ck_evk {
     struct ck_gadget gadget[CK_MAX_GADGETS];
     struct ck_key *key;             // own, sorted by (galois, level)
     uint32_t *perm_galois;          // own: nperm Galois elements
-    uint16_t **perm;                // own
+    struct ck_perm *perm;           // own: theirs
 };
 /* Key ids of bootstrapping: CK_KEY_SPARSE is the switch to the ephemeral sparse secret, at level 0 and one special prime only (a key under
  * the sparse secret at a larger modulus is insecure: CK_ESECURE). CK_KEY_SPARSE + g is the switch back from it together with the automorphism
@@ -263,23 +260,18 @@ enum ck_tail { CK_TAIL_EVAL, CK_TAIL_P, CK_TAIL_PQ };
 /* What ck_inner does besides: out = perm(inner product + P raise). */
 struct ck_inner_opt {
     const uint64_t *raise;          // NULL: none; a polynomial in Q, for the first sum
-    const uint16_t *perm;           // NULL: none
+    const struct ck_perm *perm;     // NULL: none
     enum ck_tail tail;              // CK_TAIL_EVAL, or CK_TAIL_P without perm
 };
 /* out (2 polynomials in QP) = inner product of digits and key; expands the a-parts on the fly. CK_ERANDOM. */
 enum ck_err ck_inner(uint64_t *out, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
-                     const uint64_t *digits, const struct ck_inner_opt *, uint32_t level, struct ck_scratch *);
-/* A tile of a key: limb j of polynomials with ell limbs in Q, from word `at` on. */
-struct ck_key_tile {
-    const struct ck_key *key;
-    uint32_t j, ell;
-    size_t at;
-};
-/* The inner product of `tile` words of both sums: digit[i] points at the tile of digit i, tmp has room for ck_inner_words. `next`, if any, is the
- * tile that comes after this one: it is brought towards the cache meanwhile. False if the expansion of the a-parts failed. */
-bool ck_inner_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *, const struct ck_gadget *, const struct ck_key_tile *,
-                   const struct ck_key_tile *next, const uint64_t *const *digit, size_t tile, uint64_t *tmp);
-size_t ck_inner_words(const struct ck_gadget *, size_t tile);
+                     const uint64_t *digits, const struct ck_inner_opt *, uint32_t level);
+/* The key's part of limb j of inner products of polynomials with ell limbs in Q: all but x and, if wanted, raise, perm, ahead and lazy, which are
+ * none. */
+void ck_key_row_init(struct ck_key_row *, const struct ck_context *, const struct ck_gadget *, const struct ck_key *, uint32_t ell, uint32_t j);
+/* What is read next: words from `at` on of that limb of the key `next`. */
+void ck_key_row_ahead(struct ck_key_row *, const struct ck_context *, const struct ck_gadget *, const struct ck_key *next, uint32_t ell, uint32_t j,
+                      size_t at);
 /* A sum to be relinearised or rescaled: times (1 or 2) the sum of products x y, plus multiples of ciphertexts, plus a constant. All operands have
  * degree 1 and lie at the level of the sum or above; factors and constant are rounded to integers, and the caller keeps the scales. */
 enum { CK_SUM_PRODUCTS = 12, CK_SUM_TERMS = 80 };
@@ -308,7 +300,7 @@ enum ck_err ck_switch(uint64_t *acc, const struct ck_context *, const struct ck_
 
 /* What ModDown does besides dividing: out = perm(acc / P + add), or without rescale, permutation, addition. */
 struct ck_moddown_opt {
-    const uint16_t *perm;           // NULL: none
+    const struct ck_perm *perm;     // NULL: none
     const uint64_t *add[2];         // NULL: none; polynomials in Q at the resulting level
     bool rescale;                   // divide by q_level as well; level -> level-1
     bool coeff;                     // the limbs to be divided away are in coefficient form already

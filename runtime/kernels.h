@@ -31,6 +31,34 @@ struct ck_conv;         // base-conversion matrix from one set of primes to anot
 enum { CK_NTT_TILE_LOGN = 10, CK_NTT_TILE = 1 << CK_NTT_TILE_LOGN };
 static inline uint32_t ck_ntt_blocks(uint32_t logn) { return logn > CK_NTT_TILE_LOGN ? 1u << (logn - CK_NTT_TILE_LOGN) : 1; }
 
+/* The automorphism a(X) -> a(X^g) on values, N >= 2^10 (perm.c). Block b of 64 results comes from block from[b] >> 6, turned by s = from[b] & 63: row c
+ * (of 8 words) of the result takes in lane r the word of lane turn[s].lane[r] and row row[c + up], where c + up counts in bit-reversed order
+ * modulo 8 and bit i of up is bit r of turn[s].up[i]. */
+struct ck_perm {
+    uint16_t from[1 << (CK_LOGN_MAX - 6)];
+    uint8_t row[8];
+    struct ck_perm_turn {
+        uint8_t lane[8], up[3];
+    } turn[64];
+};
+void ck_perm_init(struct ck_perm *, uint32_t logn, uint32_t g);
+
+/* One limb of a key switch's inner products: digits and key, whose b-part is packed to the bits of the prime and whose a-part is a stream. All
+ * pointers are to the start of limbs. */
+struct ck_key_row {
+    uint32_t d;                     // digits, at most CK_MAX_Q
+    const uint64_t *x[CK_MAX_Q];    // digits
+    const uint8_t *b[CK_MAX_Q];
+    const uint8_t *ahead[CK_MAX_Q]; // what is read next, as many packed words as are worked on: brought towards the cache meanwhile; ahead[0] NULL: nothing
+    const uint8_t *seed;            // of the a-parts ...
+    uint32_t index[CK_MAX_Q];       // ... and their streams
+    const uint64_t *raise;          // with `factor` added to the first sum; NULL: none
+    const struct ck_shoup *factor;
+    const struct ck_perm *perm;     // of the sums; NULL: none
+    bool lazy;                      // the sums are for inner2 alone and may be left unreduced
+    const struct ck_mod *mod;
+};
+
 struct ck_kernels {
     const char *name;   // "c", "avx2", "avx512", "ifma"
     uint32_t twiddles;  // enum ck_twiddles: the form of the twiddles its transforms read (ntt.h)
@@ -66,7 +94,7 @@ struct ck_kernels {
     void (*muladd2)(uint64_t *acc0, uint64_t *acc1, const uint64_t *a, const uint64_t *k0, const uint64_t *k1, size_t n,
                     const struct ck_mod *);
     // out0 = sum a[i] k0[i], out1 = sum a[i] k1[i], i < d <= 64, reduced once at the end: prefer it to d calls of muladd2.
-    // out0, out1 distinct; out0 may be a[0] and out1 may be a[1], no other alias with inputs. Offsets into limbs are allowed (tiles): pass shifted pointers.
+    // k0 and k1 may be lazy sums of inner_key of the same table (n a multiple of 64). out0, out1 distinct; out0 may be a[0] and out1 may be a[1], no other alias with inputs. Offsets into limbs are allowed (tiles): pass shifted pointers.
     void (*inner2)(uint64_t *out0, uint64_t *out1, const uint64_t *const *a, const uint64_t *const *k0,
                    const uint64_t *const *k1, uint32_t d, size_t n, const struct ck_mod *);
     // out = sum a[i] b[i], i < d <= 64, reduced once; no alias.
@@ -75,8 +103,8 @@ struct ck_kernels {
     // Product of two ciphertexts of degree 1, one limb: out = (a[0] b[0], a[0] b[1] + a[1] b[0], a[1] b[1]), one pass, each word reduced
     // once. a[0] == b[0] and a[1] == b[1] is a square, which reads less. Any out[i] may be any of the inputs.
     void (*tensor)(uint64_t *const out[3], const uint64_t *const a[2], const uint64_t *const b[2], size_t n, const struct ck_mod *);
-    // out[i] = a[perm[i]] : automorphism in evaluation order; no alias. Positions have 16 bits: the table is read once a limb.
-    void (*permute)(uint64_t *out, const uint64_t *a, const uint16_t *perm, size_t n);
+    // out: words [at, at + n) of the automorphism of the limb a, multiples of 64; no alias
+    void (*permute)(uint64_t *out, const uint64_t *a, const struct ck_perm *, size_t at, size_t n);
     // signed small integers to residues: out = c 2^shift mod q, |c| < 2^31; any shift
     void (*from_i32)(uint64_t *out, const int32_t *c, uint32_t shift, size_t n, const struct ck_mod *);
     // centred lift of a residue modulo `from` to modulo `to` (rescale by one prime, ModRaise); out may be a
@@ -95,6 +123,9 @@ struct ck_kernels {
     // The inverse of ck_pack (store.h): n fields of `bits` bits, 1 <= bits <= 63, least significant first; n a multiple of 8. Returns the
     // largest. packed: n bits / 8 bytes at any address.
     uint64_t (*unpack)(uint64_t *out, const void *packed, size_t n, uint32_t bits);
+    // out0, out1: words [at, at + n), multiples of 64, of perm(sum x b + raise factor) and perm(sum x a). Without perm out0 may be x[0] + at and out1
+    // x[1] + at. The table is passed for variants composed of its other kernels. False as expand.
+    bool (*inner_key)(const struct ck_kernels *, uint64_t *out0, uint64_t *out1, const struct ck_key_row *, size_t at, size_t n);
 };
 
 /* Picks the table: the best the CPU has, capped by CK_CPU=c|avx2|avx512|ifma. NULL for an unknown word. */

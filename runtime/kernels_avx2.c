@@ -51,13 +51,6 @@ static void y_addc(uint64_t *out, const uint64_t *a, uint64_t c, size_t n, const
     if (i < n) ck_kernels_c.addc(out + i, a + i, c, n - i, m);
 }
 
-static void y_permute(uint64_t *out, const uint64_t *a, const uint16_t *perm, size_t n)
-{
-    size_t i = 0;
-    for (; i + 4 <= n; i += 4) store(out + i, gather(a, _mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)(perm + i)))));
-    if (i < n) ck_kernels_c.permute(out + i, a, perm + i, n - i);
-}
-
 // Lane r of row c of block b holds bit-reversed index (b + 8r + c) / 2^shift of the small transform: 2^shift rows are equal.
 static void y_spread(uint64_t *out, uint32_t logn, const uint64_t *in, uint32_t logm)
 {
@@ -94,7 +87,6 @@ void ck_kernels_init_avx2(struct ck_kernels *k)
     k->sub = y_sub;
     k->neg = y_neg;
     k->addc = y_addc;
-    k->permute = y_permute;
     k->spread = y_spread;
     k->expand = ck_expand_aesni;
 }

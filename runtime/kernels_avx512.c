@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The AVX-512 table: the additive elementwise kernels, the automorphism and the spreading of subrings; the IFMA table
 // inherits them.
+#include "perm_avx512.h"
 #include "kernels_impl.h"
 #include <assert.h>
 #include <immintrin.h>
@@ -44,12 +45,12 @@ static void z_addc(uint64_t *out, const uint64_t *a, uint64_t c, size_t n, const
     if (i < n) ck_kernels_c.addc(out + i, a + i, c, n - i, m);
 }
 
-static void z_permute(uint64_t *out, const uint64_t *a, const uint16_t *perm, size_t n)
+static void z_permute(uint64_t *out, const uint64_t *a, const struct ck_perm *perm, size_t at, size_t n)
 {
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        _mm512_storeu_si512(out + i, _mm512_i32gather_epi64(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(perm + i))), a, 8));
-    if (i < n) ck_kernels_c.permute(out + i, a, perm + i, n - i);
+    for (const uint64_t *end = out + n; out < end; out += 64, at += 64) {
+        const uint32_t from = perm->from[at / 64];
+        permute64(out, a + (from & ~63u), perm, from % 64);
+    }
 }
 
 // Lane r of row c of block b holds bit-reversed index (b + 8r + c) / 2^shift of the small transform: 2^shift rows are equal.

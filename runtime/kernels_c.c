@@ -99,9 +99,18 @@ static void c_tensor(uint64_t *const out[3], const uint64_t *const a[2], const u
     }
 }
 
-static void c_permute(uint64_t *out, const uint64_t *a, const uint16_t *perm, size_t n)
+static void c_permute(uint64_t *out, const uint64_t *a, const struct ck_perm *perm, size_t at, size_t n)
 {
-    for (size_t i = 0; i < n; i++) out[i] = a[perm[i]];
+    static const uint8_t rev[8] = {0, 4, 2, 6, 1, 5, 3, 7};
+    for (const uint64_t *end = out + n; out < end; out += 64, at += 64) {
+        const uint32_t from = perm->from[at / 64];
+        const struct ck_perm_turn *t = &perm->turn[from % 64];
+        const uint64_t *block = a + (from & ~63u);
+        for (uint32_t r = 0; r < 8; r++) {
+            const uint32_t up = (t->up[0] >> r & 1) + (t->up[1] >> r & 1) * 2 + (t->up[2] >> r & 1) * 4u;
+            for (uint32_t c = 0; c < 8; c++) out[8 * c + r] = block[8 * perm->row[rev[(rev[c] + up) & 7]] + t->lane[r]];
+        }
+    }
 }
 
 static void c_from_i32(uint64_t *out, const int32_t *c, uint32_t shift, size_t n, const struct ck_mod *m)
@@ -150,5 +159,5 @@ const struct ck_kernels ck_kernels_c = {
     .mulc = c_mulc, .muladdc = c_muladdc, .addc = c_addc, .submulc = c_submulc,
     .muladd2 = c_muladd2, .inner2 = c_inner2, .inner = c_inner, .tensor = c_tensor,
     .permute = c_permute, .from_i32 = c_from_i32, .lift = c_lift,
-    .conv = ck_conv_c, .expand = ck_expand_c, .unpack = ck_unpack_c,
+    .conv = ck_conv_c, .expand = ck_expand_c, .unpack = ck_unpack_c, .inner_key = ck_inner_key_steps,
 };

@@ -1,30 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Elementwise kernels with 52-bit multiply-adds. Products are kept as hi 2^52 + lo, sums of products likewise, and reduced
-// once by `reduce`. Leftover words (n not a multiple of 8) are the portable table's.
+// Elementwise kernels with 52-bit multiply-adds. Leftover words (n not a multiple of 8) are the portable table's.
 #include "kernels_ifma.h"
 #include "mod.h"
 #include "ntt.h"
 #include "vec_ifma.h"
-
-struct wide {
-    struct consts c;
-    vec r52, r52q;
-};
-
-INLINE struct wide wide_of(const struct ck_mod *m)
-{
-    return (struct wide){consts_of(m), splat(m->r52), splat(m->r52q)};
-}
-
-// h 2^52 + l modulo q, reduced, for h + l/2^52 < 2^52. With h the high part after the carry of l: h r52 minus its quotient times q
-// and the low 52 bits of l minus their quotient times q are in [0,2q) each, so the sum is below 4q <= 2^52.
-INLINE vec reduce(vec h, vec l, const struct wide *w)
-{
-    h = add(h, _mm512_srli_epi64(l, 52));
-    vec e = hi(hi(zero(), h, w->r52q), l, w->c.v52);
-    vec r = lo(lo(l, h, w->r52), e, w->c.nq);
-    return csub(csub(_mm512_and_si512(r, w->c.mask), w->c.q2), w->c.q);
-}
 
 static void i_mul(uint64_t *out, const uint64_t *a, const uint64_t *b, size_t n, const struct ck_mod *m)
 {
@@ -63,22 +42,34 @@ static void i_muladd2(uint64_t *acc0, uint64_t *acc1, const uint64_t *a, const u
 
 enum { CHUNK = 15 };     // 15 products and a residue: high parts below 15 2^48, low parts below 16 2^52, as reduce() wants
 
+// Products of a residue and a lazy one, below 4q^2 each, before a reduction: their high parts are below 2^52 - 128 together, and the low parts, with
+// what the last reduction left, carry less.
+static uint32_t lazy_chunk(const struct ck_mod *m)
+{
+    const uint64_t each = (uint64_t)(((ck_u128)(4 * m->q) * m->q) >> 52) + 1, most = ((1ull << 52) - 128) / each;
+    return most < 64 ? (uint32_t)most : 64;
+}
+
 static void i_inner2(uint64_t *out0, uint64_t *out1, const uint64_t *const *a, const uint64_t *const *k0,
                      const uint64_t *const *k1, uint32_t d, size_t n, const struct ck_mod *m)
 {
     const struct wide w = wide_of(m);
+    const uint32_t chunk = lazy_chunk(m);
     size_t i = 0;
     for (; i + 16 <= n; i += 16) {
         vec h0 = zero(), l0 = zero(), h1 = zero(), l1 = zero(), h2 = zero(), l2 = zero(), h3 = zero(), l3 = zero();
-        for (uint32_t j = 0; j < d; j++) {
-            if (j && j % CHUNK == 0) {
-                l0 = reduce(h0, l0, &w), l1 = reduce(h1, l1, &w), l2 = reduce(h2, l2, &w), l3 = reduce(h3, l3, &w);
+        for (uint32_t j = 0, end = chunk; j < d; end += chunk) {
+            if (j) {
+                l0 = low52(reduce_lazy(h0, l0, &w), &w), l1 = low52(reduce_lazy(h1, l1, &w), &w);
+                l2 = low52(reduce_lazy(h2, l2, &w), &w), l3 = low52(reduce_lazy(h3, l3, &w), &w);
                 h0 = h1 = h2 = h3 = zero();
             }
-            vec x = load(a[j] + i), y = load(k0[j] + i), z = load(k1[j] + i);
-            h0 = hi(h0, x, y), l0 = lo(l0, x, y), h1 = hi(h1, x, z), l1 = lo(l1, x, z);
-            x = load(a[j] + i + 8), y = load(k0[j] + i + 8), z = load(k1[j] + i + 8);
-            h2 = hi(h2, x, y), l2 = lo(l2, x, y), h3 = hi(h3, x, z), l3 = lo(l3, x, z);
+            for (; j < d && j < end; j++) {
+                vec x = load(a[j] + i), y = load(k0[j] + i), z = load(k1[j] + i);
+                h0 = hi(h0, x, y), l0 = lo(l0, x, y), h1 = hi(h1, x, z), l1 = lo(l1, x, z);
+                x = load(a[j] + i + 8), y = load(k0[j] + i + 8), z = load(k1[j] + i + 8);
+                h2 = hi(h2, x, y), l2 = lo(l2, x, y), h3 = hi(h3, x, z), l3 = lo(l3, x, z);
+            }
         }
         store(out0 + i, reduce(h0, l0, &w)), store(out1 + i, reduce(h1, l1, &w));
         store(out0 + i + 8, reduce(h2, l2, &w)), store(out1 + i + 8, reduce(h3, l3, &w));
@@ -215,4 +206,5 @@ void ck_kernels_init_ifma(struct ck_kernels *k)
     k->conv = ck_conv_ifma;
     k->expand = ck_expand_ifma;
     k->unpack = ck_unpack_ifma;
+    k->inner_key = ck_inner_key_ifma;
 }

@@ -7,10 +7,7 @@
 
 #include <string.h>
 
-enum {
-    TILE = 4096,            // columns per conversion task: the tile of all limbs stays in L2
-    PIECE = 512,            // words of a key that are unpacked at a time: those of all digits stay in L1
-};
+enum { TILE = 4096 };       // columns per conversion task: the tile of all limbs stays in L2
 
 static uint32_t tile_count(const struct ck_context *ctx)
 {
@@ -22,17 +19,6 @@ static size_t tile_size(const struct ck_context *ctx)
     return ctx->n > TILE ? TILE : ctx->n;
 }
 
-// Words of the tiles of one thread, both parts of a key or a part of a sum, and of all.
-static size_t tile_words(const struct ck_context *ctx, const struct ck_gadget *g)
-{
-    return ck_inner_words(g, tile_size(ctx));
-}
-
-static size_t tiles_words(const struct ck_context *ctx, const struct ck_gadget *g)
-{
-    return (size_t)ctx->threads * tile_words(ctx, g);
-}
-
 size_t ck_digits_words(const struct ck_context *ctx, const struct ck_gadget *g, uint32_t level)
 {
     return (size_t)ck_gadget_digits(g, level + 1) * (level + 1 + g->np) * ctx->n;
@@ -40,8 +26,8 @@ size_t ck_digits_words(const struct ck_context *ctx, const struct ck_gadget *g, 
 
 size_t ck_keyswitch_scratch(const struct ck_context *ctx, const struct ck_gadget *g, uint32_t level)
 {
-    // coefficients and digits of ModUp, tiles of a and two limbs for each thread; two converted polynomials of ModDown need less
-    size_t up = ck_digits_words(ctx, g, level) + (size_t)(level + 1 + 2 * (uint32_t)ctx->threads) * ctx->n + tiles_words(ctx, g);
+    // coefficients and digits of ModUp, a tile for each thread; two converted polynomials of ModDown need less
+    size_t up = ck_digits_words(ctx, g, level) + (size_t)(level + 1) * ctx->n + (size_t)ctx->threads * tile_size(ctx);
     size_t down = (size_t)2 * (level + 1) * ctx->n;
     return up > down ? up : down;
 }
@@ -123,7 +109,7 @@ static void raise_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *
     const size_t tile = tile_size(ctx), from = j * ctx->n + at;
     for (uint32_t i = 0; i < 2; i++) {
         uint64_t *acc = i ? acc1 : acc0;
-        if (in->raise[i]) k->muladdc(acc, in->raise[i] + from, &g->p[j], tile, mod);
+        if (i && in->raise[i]) k->muladdc(acc, in->raise[i] + from, &g->p[j], tile, mod);      // the other one is added by inner_key
         if (!sum) continue;
         part_of(tmp, ctx, sum, i, j, at, tile);
         for (uint32_t t = 0; t < sum->nterm; t++) k->muladdc(tmp, ck_ct_poly(sum->term[t].ct, i) + from, &w->factor[t], tile, mod);
@@ -132,39 +118,35 @@ static void raise_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *
     }
 }
 
-// The packed words of digit i.
-static const uint8_t *packed_tile(const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key_tile *t, uint32_t i)
+// The packed words of digit i from word `at` of limb j on.
+static const uint8_t *packed(const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key, uint32_t i, uint32_t ell, uint32_t j,
+                             size_t at)
 {
-    const uint32_t row = t->j < t->ell ? t->j : t->key->level + 1 + t->j - t->ell;
-    return ck_key_limb(g, t->key, i, row) + t->at / 8 * ctx->mod[ck_limb_prime(ctx, t->ell, t->j)].bits;
+    const uint32_t row = j < ell ? j : key->level + 1 + j - ell;
+    return ck_key_limb(g, key, i, row) + at / 8 * ctx->mod[ck_limb_prime(ctx, ell, j)].bits;
 }
 
-size_t ck_inner_words(const struct ck_gadget *g, size_t tile)
+void ck_key_row_init(struct ck_key_row *row, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key, uint32_t ell, uint32_t j)
 {
-    return g->max_digits * (tile + PIECE);
-}
-
-bool ck_inner_tile(uint64_t *acc0, uint64_t *acc1, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key_tile *t,
-                   const struct ck_key_tile *next, const uint64_t *const *digit, size_t tile, uint64_t *tmp)
-{
-    const uint32_t prime = ck_limb_prime(ctx, t->ell, t->j), d = ck_gadget_digits(g, t->ell);
-    const struct ck_mod *mod = &ctx->mod[prime];
-    const size_t piece = tile < PIECE ? tile : PIECE;
-    const uint64_t *x[CK_MAX_Q], *a[CK_MAX_Q], *b[CK_MAX_Q];
-    bool ok = true;
-    for (uint32_t i = 0; i < d; i++)
-        ok &= ctx->k->expand(tmp + i * tile, t->key->seed, ck_key_stream(i, prime), t->at, tile, mod, next ? packed_tile(ctx, g, next, i) : NULL);
-    for (size_t at = 0; at < tile; at += piece) {
-        for (uint32_t i = 0; i < d; i++) {
-            uint64_t *part = tmp + d * tile + i * piece;
-            ctx->k->unpack(part, packed_tile(ctx, g, t, i) + at / 8 * mod->bits, piece, mod->bits);
-            b[i] = part;
-            a[i] = tmp + i * tile + at;
-            x[i] = digit[i] + at;
-        }
-        ctx->k->inner2(acc0 + at, acc1 + at, x, b, a, d, piece, mod);
+    const uint32_t prime = ck_limb_prime(ctx, ell, j);
+    row->d = ck_gadget_digits(g, ell);
+    row->seed = key->seed;
+    row->mod = &ctx->mod[prime];
+    row->ahead[0] = NULL;
+    row->raise = NULL;
+    row->factor = j < ell ? &g->p[j] : NULL;
+    row->perm = NULL;
+    row->lazy = false;
+    for (uint32_t i = 0; i < row->d; i++) {
+        row->b[i] = packed(ctx, g, key, i, ell, j, 0);
+        row->index[i] = ck_key_stream(i, prime);
     }
-    return ok;
+}
+
+void ck_key_row_ahead(struct ck_key_row *row, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *next, uint32_t ell, uint32_t j,
+                      size_t at)
+{
+    for (uint32_t i = 0; i < row->d; i++) row->ahead[i] = packed(ctx, g, next, i, ell, j, at);
 }
 
 /* One limb of an inner product, the j-th of polynomials in QP. */
@@ -174,33 +156,36 @@ struct limb {
     const uint64_t *digit[CK_MAX_Q];
     uint64_t *open[CK_MAX_Q];           // the digit's limb where its transform is still to be done, else NULL
     const struct ck_switch *in;         // what is raised
+    const struct ck_perm *perm;         // of the sums; NULL: none
     bool coeff;                         // the sums are wanted in coefficient form
 };
 
-// Between the passes of its transforms the limb is worked tile by tile: the a-part of a tile is expanded into tmp (tile_words)
-// and used at once. False if the expansion failed.
+// Between the passes of its transforms the limb is worked tile by tile; tmp: a tile. False if the expansion failed.
 static bool inner_limb(const struct limb *l, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
                        uint64_t *tmp)
 {
     const struct ck_kernels *k = ctx->k;
     const struct ck_ntt *ntt = ctx->ntt[ck_limb_prime(ctx, l->ell, l->j)];
-    const uint32_t d = ck_gadget_digits(g, l->ell);
     const size_t tile = tile_size(ctx);
-    const uint64_t *x[CK_MAX_Q];
+    struct ck_key_row row;
     struct lower w;
     bool ok = true;
+    ck_key_row_init(&row, ctx, g, key, l->ell, l->j);
+    row.perm = l->perm;
+    if (l->j < l->ell && l->in->raise[0]) row.raise = l->in->raise[0] + l->j * ctx->n;
     if (l->j < l->ell && l->in->sum) lower_init(&w, l->in->sum, &ctx->mod[l->j]);
-    for (uint32_t i = 0; i < d; i++)
+    for (uint32_t i = 0; i < row.d; i++) {
+        row.x[i] = l->digit[i];
         if (l->open[i]) k->ntt_columns(l->open[i], ntt);
+    }
     for (size_t at = 0; at < ctx->n; at += tile) {
         uint64_t *acc0 = l->acc0 + at, *acc1 = l->acc1 + at;
-        for (uint32_t i = 0; i < d; i++) {
-            x[i] = l->digit[i] + at;
+        for (uint32_t i = 0; i < row.d; i++)
             for (size_t s = at; l->open[i] && s < at + tile; s += CK_NTT_TILE)
                 k->ntt_block(l->open[i] + s, (uint32_t)(s / CK_NTT_TILE), ntt);
-        }
-        const struct ck_key_tile here = {key, l->j, l->ell, at}, next = {key, l->j, l->ell, at + tile};
-        ok &= ck_inner_tile(acc0, acc1, ctx, g, &here, at + tile < ctx->n ? &next : NULL, x, tile, tmp);
+        if (at + tile < ctx->n) ck_key_row_ahead(&row, ctx, g, key, l->ell, l->j, at + tile);
+        else row.ahead[0] = NULL;
+        ok &= k->inner_key(k, acc0, acc1, &row, at, tile);
         if (l->j < l->ell) raise_tile(acc0, acc1, ctx, g, l->in, &w, l->j, at, tmp);
         for (size_t s = 0; l->coeff && s < tile; s += CK_NTT_TILE) {
             k->intt_block(acc0 + s, (uint32_t)((at + s) / CK_NTT_TILE), ntt);
@@ -233,26 +218,19 @@ void ck_modup(uint64_t *digits, const struct ck_context *ctx, const struct ck_ga
 }
 
 enum ck_err ck_inner(uint64_t *out, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
-                     const uint64_t *digits, const struct ck_inner_opt *opt, uint32_t level, struct ck_scratch *s)
+                     const uint64_t *digits, const struct ck_inner_opt *opt, uint32_t level)
 {
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell);
-    const size_t n = ctx->n, mark = s->used, each = tile_words(ctx, g) + 2 * n;
-    uint64_t *local = ck_scratch_take(s, (size_t)ctx->threads * each);
+    const size_t n = ctx->n;
     const struct ck_switch raise = {.raise = {opt->raise, NULL}};
     int bad = 0;
     CK_PARALLEL_SUM(ctx->threads, bad)
     for (uint32_t j = 0; j < wide; j++) {
-        // With an automorphism the sums stay in cache and only their permutation is written.
-        uint64_t *tmp = local + (size_t)ck_thread_index() * each, *to0 = out + j * n, *to1 = out + (wide + j) * n;
-        uint64_t *acc0 = opt->perm ? tmp + tile_words(ctx, g) : to0, *acc1 = opt->perm ? acc0 + n : to1;
-        struct limb l = {.j = j, .ell = ell, .acc0 = acc0, .acc1 = acc1, .in = &raise, .coeff = j >= ell && opt->tail == CK_TAIL_P};
+        struct limb l = {.j = j, .ell = ell, .acc0 = out + j * n, .acc1 = out + (wide + j) * n, .in = &raise, .perm = opt->perm,
+                         .coeff = j >= ell && opt->tail == CK_TAIL_P};
         for (uint32_t i = 0; i < d; i++) l.digit[i] = digits + (i * wide + j) * n;
-        bad += !inner_limb(&l, ctx, g, key, tmp);
-        if (!opt->perm) continue;
-        ctx->k->permute(to0, acc0, opt->perm, n);
-        ctx->k->permute(to1, acc1, opt->perm, n);
+        bad += !inner_limb(&l, ctx, g, key, NULL);
     }
-    s->used = mark;
     return bad ? CK_ERANDOM : CK_OK;
 }
 
@@ -262,7 +240,7 @@ enum ck_err ck_switch(uint64_t *acc, const struct ck_context *ctx, const struct 
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell);
     const uint32_t first_coeff = in->tail == CK_TAIL_EVAL ? wide : in->tail == CK_TAIL_P ? ell : level;
     const size_t n = ctx->n, mark = s->used;
-    uint64_t *tmp = ck_scratch_take(s, tiles_words(ctx, g));
+    uint64_t *tmp = ck_scratch_take(s, (size_t)ctx->threads * tile_size(ctx));
     uint64_t *coeff = ck_scratch_take(s, ell * n);
     uint64_t *more = d > 2 ? ck_scratch_take(s, (size_t)(d - 2) * wide * n) : NULL;
     // The sums take the place of the first two digits, whose limbs are in cache when they are written.
@@ -280,7 +258,7 @@ enum ck_err ck_switch(uint64_t *acc, const struct ck_context *ctx, const struct 
             l.open[i] = own ? NULL : limb;
             l.digit[i] = own && in->a ? in->a + j * n : limb;
         }
-        bad += !inner_limb(&l, ctx, g, key, tmp + (size_t)ck_thread_index() * tile_words(ctx, g));
+        bad += !inner_limb(&l, ctx, g, key, tmp + (size_t)ck_thread_index() * tile_size(ctx));
     }
     s->used = mark;
     return bad ? CK_ERANDOM : CK_OK;
@@ -325,7 +303,7 @@ void ck_moddown(uint64_t *out, size_t out_stride, const struct ck_context *ctx, 
             k->submulc((opt->add[i] ? part : sum) + at, a + at, part + at, &inv[j], CK_NTT_TILE, mod);
             if (opt->add[i]) k->add(sum + at, part + at, opt->add[i] + j * n + at, CK_NTT_TILE, mod);
         }
-        if (opt->perm) k->permute(to, sum, opt->perm, n);
+        if (opt->perm) k->permute(to, sum, opt->perm, 0, n);
     }
     s->used = mark;
 }

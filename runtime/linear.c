@@ -265,7 +265,7 @@ static void add_low(const struct lin_map *m, uint64_t *sum, const uint64_t *a, u
 }
 
 // sum += perm(a + b) on all limbs of two polynomials; b (NULL: none) has the first only. perm NULL: none.
-static void add_permuted(const struct lin_map *m, uint64_t *sum, const uint64_t *a, const uint64_t *b, const uint16_t *perm)
+static void add_permuted(const struct lin_map *m, uint64_t *sum, const uint64_t *a, const uint64_t *b, const struct ck_perm *perm)
 {
     const struct ck_kernels *k = m->ctx->k;
     const size_t n = m->ctx->n;
@@ -281,7 +281,7 @@ static void add_permuted(const struct lin_map *m, uint64_t *sum, const uint64_t 
             k->add(m->acc + at, from, b + at, n, mod);
             from = m->acc + at;
         }
-        if (perm) k->permute(tmp, from, perm, n);
+        if (perm) k->permute(tmp, from, perm, 0, n);
         k->add(sum + at, sum + at, perm ? tmp : from, n, mod);
     }
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The inner sums of a linear map, prime by prime and tile by tile: babies of a tile are made (modulo QP: the inner product of digits and
-// key, permuted) and multiplied by the plaintexts of every group while they are in cache, and each sum is reduced once. An
-// automorphism maps aligned blocks of 64 positions or more to such blocks, because the upper bits of a position are the lower bits of
-// the root's exponent: a tile of a baby comes from one tile of the digits.
+// key, permuted) and multiplied by the plaintexts of every group while they are in cache, and each sum is reduced once.
 #include "linear_impl.h"
 #include "thread.h"
 
@@ -54,50 +52,41 @@ static size_t plain_words(const struct lin_map *m)
 size_t ck_lin_sums_words(const struct lin_map *m)
 {
     const uint32_t terms = m->lin->nterm < MOST ? m->lin->nterm : MOST;
-    const size_t key = m->g ? 2 * m->tile + ck_inner_words(m->g, m->tile) : 0, span = m->lin->nterm > MOST ? m->ctx->n : m->tile;
+    const size_t span = m->lin->nterm > MOST ? m->ctx->n : m->tile;
     size_t sources = m->chunk < m->lin->nin ? (size_t)m->chunk * m->most : m->nsource;
     if (!is_made(m) || m->keep) sources = 0;
-    return key + sources * 2 * span + terms * (plain_words(m) + piece_of(m)) + 2 * piece_of(m) + ck_plain_scratch(m->ctx) + 64;
+    return sources * 2 * span + terms * (plain_words(m) + piece_of(m)) + 2 * piece_of(m) + ck_plain_scratch(m->ctx) + 64;
 }
 
-// Where the tile `at` of a baby comes from.
+// Where the tile `at` of a baby comes from: an automorphism maps aligned blocks of a power of two of 64 positions or more to such blocks.
 static size_t tile_from(const struct lin_map *m, const struct lin_source *s, size_t at)
 {
-    return s->key->perm ? s->key->perm[at] & ~(m->tile - 1) : at;
+    return s->key->perm ? s->key->perm->from[at / 64] & ~(m->tile - 1) : at;
 }
 
-// One tile of both polynomials of a baby modulo QP, limb j. tmp: two tiles and ck_inner_words. False if the
-// expansion failed.
-static bool make_tile(const struct lin_map *m, const struct lin_pass *p, uint32_t source, uint64_t *const out[2], uint32_t j, size_t at,
-                      uint64_t *tmp)
+// One tile of both polynomials of a baby modulo QP, limb j. False if the expansion failed.
+static bool make_tile(const struct lin_map *m, const struct lin_pass *p, uint32_t source, uint64_t *const out[2], uint32_t j, size_t at)
 {
     const struct lin_source *s = &m->source[source];
     const struct ck_context *ctx = m->ctx;
     const struct ck_kernels *k = ctx->k;
     const struct ck_gadget *g = m->g;
-    const uint32_t prime = ck_limb_prime(ctx, m->ell, j), wide = m->ell + m->kin, d = ck_gadget_digits(g, m->ell);
-    const struct ck_mod *mod = &ctx->mod[prime];
-    const size_t n = ctx->n, tile = m->tile;
+    const uint32_t wide = m->ell + m->kin;
+    const size_t n = ctx->n;
     if (!s->key) {
-        for (uint32_t i = 0; i < 2 && j < m->ell; i++) k->mulc(out[i], s->poly[i] + j * n + at, &g->p[j], tile, mod);
+        for (uint32_t i = 0; i < 2 && j < m->ell; i++) k->mulc(out[i], s->poly[i] + j * n + at, &g->p[j], m->tile, &ctx->mod[j]);
         return true;
     }
-    const size_t from = tile_from(m, s, at);
-    const struct lin_source *after = s + 1, *end = m->source + p->source1;
-    while (after < end && !after->key) after++;
-    const struct ck_key_tile here = {s->key, j, m->ell, from};
-    const struct ck_key_tile next = {after < end ? after->key : NULL, j, m->ell, after < end ? tile_from(m, after, at) : 0};
-    uint64_t *acc[2] = {s->key->perm ? tmp : out[0], s->key->perm ? tmp + tile : out[1]};
-    const uint64_t *x[CK_MAX_Q];
-    for (uint32_t i = 0; i < d; i++) x[i] = m->digits + (((s->in - p->in0) * d + i) * wide + j) * n + from;
-    if (!ck_inner_tile(acc[0], acc[1], ctx, g, &here, next.key ? &next : NULL, x, tile, tmp + 2 * tile)) return false;
-    if (j < m->ell) k->muladdc(acc[0], s->poly[0] + j * n + from, &g->p[j], tile, mod);
-    for (uint32_t i = 0; i < 2 && s->key->perm; i++) {
-        // the permutation counts from the start of the limb
-        const uint64_t *limb = (const uint64_t *)((uintptr_t)acc[i] - from * sizeof(uint64_t));
-        k->permute(out[i], limb, s->key->perm + at, tile);
-    }
-    return true;
+    struct ck_key_row row;
+    ck_key_row_init(&row, ctx, g, s->key, m->ell, j);
+    for (uint32_t i = 0; i < row.d; i++) row.x[i] = m->digits + (((s->in - p->in0) * row.d + i) * wide + j) * n;
+    row.perm = s->key->perm;
+    row.lazy = true;
+    if (j < m->ell) row.raise = s->poly[0] + j * n;
+    const struct lin_source *next = s + 1, *end = m->source + p->source1;
+    while (next < end && !next->key) next++;
+    if (next < end) ck_key_row_ahead(&row, ctx, g, next->key, m->ell, j, tile_from(m, next, at));
+    return k->inner_key(k, out[0], out[1], &row, at, m->tile);
 }
 
 // Where tile `at` of polynomial i of a source is; `babies` holds those of the span that starts at base.
@@ -110,7 +99,7 @@ static uint64_t *baby_at(const struct lin_map *m, const struct lin_pass *p, uint
 }
 
 struct workspace {
-    uint64_t *key, *babies, *plain, *spread, *more, *scratch;
+    uint64_t *babies, *plain, *spread, *more, *scratch;
     size_t span;
 };
 
@@ -170,8 +159,7 @@ static bool sum_limb(const struct lin_map *m, const struct lin_pass *p, uint32_t
     const size_t n = m->ctx->n, tile = m->tile, piece = piece_of(m);
     const bool once = all_at_once(m, p);
     const uint32_t first = m->group[p->group0].from, terms = m->lin->nterm < MOST ? m->lin->nterm : MOST;
-    struct workspace w = {.key = local, .span = once ? tile : n};
-    w.babies = w.key + (m->g ? 2 * tile + ck_inner_words(m->g, tile) : 0);
+    struct workspace w = {.babies = local, .span = once ? tile : n};
     w.plain = w.babies + (is_made(m) && !m->keep ? (p->source1 - p->source0) * 2 * w.span : 0);
     w.spread = w.plain + terms * plain_words(m);
     w.more = w.spread + terms * piece;
@@ -183,7 +171,7 @@ static bool sum_limb(const struct lin_map *m, const struct lin_pass *p, uint32_t
             for (uint32_t s = p->source0; s < p->source1; s++) {
                 uint64_t *const out[] = {baby_at(m, p, s, 0, j, at, w.babies, base, w.span),
                                          baby_at(m, p, s, 1, j, at, w.babies, base, w.span)};
-                ok &= make_tile(m, p, s, out, j, at, w.key);
+                ok &= make_tile(m, p, s, out, j, at);
             }
         if (once) {
             for (size_t at = base; at < base + w.span; at += piece)

@@ -106,7 +106,7 @@ static enum ck_err make_turn(struct lin_map *m, struct lin_turn *t, const uint64
     const size_t poly = m->ell * ctx->n;
     if (digits) {
         const struct ck_inner_opt opt = {.raise = c[0], .tail = CK_TAIL_P};
-        CK_TRY(ck_inner(m->acc, ctx, g, t->key, digits, &opt, m->level, s));
+        CK_TRY(ck_inner(m->acc, ctx, g, t->key, digits, &opt, m->level));
     } else {
         const struct ck_switch what = {.a = c[1], .raise = {c[0], NULL}, .tail = CK_TAIL_P};
         CK_TRY(ck_switch(m->acc, ctx, g, t->key, &what, m->level, s));

@@ -1,26 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packed residues, eight at a time: eight fields of b bits are b bytes. A byte permutation brings the 8 bytes from the first one of each
-// field on into its lane (b + 7 <= 64), a shift by the bits before it and a mask do the rest.
+// The inverse of ck_pack by vectors of eight fields.
 #include "kernels_ifma.h"
-#include "vec_ifma.h"
-
-struct fields {
-    vec to, by, mask;   // the permutation, the shifts, 2^bits - 1
-};
-
-INLINE vec fields8(vec bytes, const struct fields *f)
-{
-    return _mm512_and_si512(_mm512_srlv_epi64(_mm512_permutexvar_epi8(f->to, bytes), f->by), f->mask);
-}
+#include "fields_ifma.h"
 
 uint64_t ck_unpack_ifma(uint64_t *out, const void *packed, size_t n, uint32_t bits)
 {
-    if (bits > 57) return ck_unpack_c(out, packed, n, bits);
-    const vec bit = _mm512_mullo_epi64(_mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7), splat(bits));
-    const struct fields f = {
-        .to = add(_mm512_mullo_epi64(_mm512_srli_epi64(bit, 3), splat(0x0101010101010101)), splat(0x0706050403020100)),
-        .by = _mm512_and_si512(bit, splat(7)), .mask = splat(((uint64_t)1 << bits) - 1),
-    };
+    if (bits > FIELDS_BITS_MAX) return ck_unpack_c(out, packed, n, bits);
+    const struct fields f = fields_of(bits);
     const char *from = packed;
     vec most = zero();
     size_t i = 0;

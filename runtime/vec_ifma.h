@@ -42,4 +42,28 @@ INLINE vec product(vec acc, vec y, vec w, vec wq, const struct consts *c)
 INLINE vec barrett(vec x, vec less, const struct consts *c) { return lo(x, hi(less, x, c->v52), c->nq); }
 /* a value in [0,2q) known modulo 2^52 to [0,q) */
 INLINE vec finish(vec x, const struct consts *c) { return csub(_mm512_and_si512(x, c->mask), c->q); }
+
+/* Products are kept as hi 2^52 + lo, sums of products likewise, and reduced once. */
+struct wide {
+    struct consts c;
+    vec r52, r52q;
+};
+
+INLINE struct wide wide_of(const struct ck_mod *m)
+{
+    return (struct wide){consts_of(m), splat(m->r52), splat(m->r52q)};
+}
+
+// h 2^52 + l modulo q, below 4q in the low 52 bits, for h + l/2^52 < 2^52. With h the high part after the carry of l: h r52 minus its quotient
+// times q and the low 52 bits of l minus their quotient times q are in [0,2q) each, and 4q <= 2^52.
+INLINE vec reduce_lazy(vec h, vec l, const struct wide *w)
+{
+    h = add(h, _mm512_srli_epi64(l, 52));
+    vec e = hi(hi(zero(), h, w->r52q), l, w->c.v52);
+    return lo(lo(l, h, w->r52), e, w->c.nq);
+}
+INLINE vec low52(vec x, const struct wide *w) { return _mm512_and_si512(x, w->c.mask); }
+// What reduce_lazy leaves, reduced.
+INLINE vec reduced4(vec r, const struct wide *w) { return csub(csub(low52(r, w), w->c.q2), w->c.q); }
+INLINE vec reduce(vec h, vec l, const struct wide *w) { return reduced4(reduce_lazy(h, l, w), w); }
 #endif

@@ -279,14 +279,79 @@ static void check_tensor(const struct ck_kernels *k, uint64_t q)
 
 static void check_permute(const struct ck_kernels *k)
 {
-    const struct ck_kernels *c = ck_kernels_named("c");
-    for (size_t n = 4; n <= 4096; n *= 4) {
-        uint64_t *out = guarded_at(&mem[0], n * 8, true), *a = guarded_at(&mem[1], n * 8, true);
-        uint16_t *perm = guarded_at(&mem[2], n * 2, true);
-        for (size_t i = 0; i < n; i++) a[i] = rnd(), perm[i] = (uint16_t)(rnd() % n);
-        k->permute(out, a, perm, n);
-        c->permute(ref[0], a, perm, n);
-        CHECKF(same(out, ref[0], n), "%s permute n=%zu", k->name, n);
+    for (uint32_t logn = 10; logn <= 16; logn++)
+        for (int round = 0; round < 20; round++) {
+            const size_t n = (size_t)1 << logn, at = rnd() % (n / 64) * 64, part = (1 + rnd() % ((n - at) / 64)) * 64;
+            const uint32_t g = (uint32_t)(round ? rnd() | 1 : 2 * n - 1) % (uint32_t)(2 * n);
+            struct ck_perm perm;
+            ck_perm_init(&perm, logn, g);
+            uint64_t *a = guarded_at(&mem[0], n * 8, true), *out = guarded_at(&mem[1], part * 8, round & 1);
+            fill(a, n, UINT64_MAX, RANDOM);
+            for (size_t i = 0; i < part; i++) ref[0][i] = a[ck_ntt_position(logn, ck_ntt_exponent(logn, (uint32_t)(at + i)) * g)];
+            k->permute(out, a, &perm, at, part);
+            CHECKF(same(out, ref[0], part), "%s permute N=2^%u g=%u at %zu, %zu words", k->name, logn, g, at, part);
+        }
+}
+
+static void pack_field(uint8_t *to, size_t i, uint64_t v, uint32_t bits)
+{
+    for (uint32_t b = 0; b < bits; b++) {
+        uint8_t *byte = &to[(i * bits + b) / 8];
+        const unsigned at = (unsigned)(i * bits + b) % 8;
+        *byte = (uint8_t)((*byte & ~(1u << at)) | (unsigned)(v >> b & 1) << at);
+    }
+}
+
+// Against the definition, with the portable stream: any number of digits, with and without what is raised and an automorphism, in place.
+static void check_inner_key(const struct ck_kernels *k, uint64_t q)
+{
+    enum { LOGN = 10, N = 1 << LOGN, MOST = 20 };
+    const uint32_t digits[] = {1, 2, 3, 4, 7, 8, 9, 15, MOST};
+    const struct ck_mod m = ck_mod_init(q);
+    const size_t packed = N * m.bits / 8;
+    const struct ck_shoup factor = ck_shoup_init(q - 1 - rnd() % (q / 2), &m);
+    for (int t = 0; t < 9 * FILLS * 2; t++) {
+        const uint32_t d = digits[t % 9], g = (uint32_t)rnd() | 1;
+        const size_t at = rnd() % (N / 64) * 64, part = (1 + rnd() % ((N - at) / 64)) * 64;
+        const bool raised = rnd() & 1, turned = t / 9 / FILLS;
+        uint8_t seed[32], *b = guarded_at(&mem[0], d * packed, true);
+        uint64_t *x = guarded_at(&mem[1], (d + 1) * N * 8, true), *raise = x + d * N, *a = ref[0], *want0 = ref[1], *want1 = ref[2], *values = ref[3];
+        struct ck_perm perm;
+        struct ck_key_row row = {.d = d, .seed = seed, .mod = &m, .factor = &factor, .raise = raised ? raise : NULL, .perm = turned ? &perm : NULL};
+        for (int i = 0; i < 32; i++) seed[i] = (uint8_t)rnd();
+        ck_perm_init(&perm, LOGN, g % (2 * N));
+        fill(x, (d + 1) * N, q, (enum fill)(t / 9 % FILLS));
+        fill(values, d * N, q, (enum fill)(t / 9 % FILLS));
+        for (uint32_t i = 0; i < d; i++) {
+            row.x[i] = x + i * N;
+            row.b[i] = b + i * packed;
+            row.ahead[i] = rnd() & 1 ? row.b[i] : NULL;
+            row.index[i] = (uint32_t)rnd() >> 1;
+            ck_kernels_named("c")->expand(a + i * N, seed, row.index[i], 0, N, &m, NULL);
+            for (size_t w = 0; w < N; w++) pack_field(b + i * packed, w, values[i * N + w], m.bits);
+        }
+        for (size_t w = 0; w < part; w++) {
+            const size_t from = turned ? ck_ntt_position(LOGN, ck_ntt_exponent(LOGN, (uint32_t)(at + w)) * g) : at + w;
+            want0[w] = raised ? ck_mulmod(raise[from], factor.w, &m) : 0;
+            want1[w] = 0;
+            for (uint32_t i = 0; i < d; i++) {
+                want0[w] = ck_addmod(want0[w], ck_mulmod(x[i * N + from], values[i * N + from], &m), q);
+                want1[w] = ck_addmod(want1[w], ck_mulmod(x[i * N + from], a[i * N + from], &m), q);
+            }
+        }
+        const bool over = !turned && d > 1 && rnd() & 1;
+        uint64_t *out0 = over ? x + at : guarded_at(&mem[2], part * 8, true), *out1 = over ? x + N + at : guarded_at(&mem[3], part * 8, false);
+        row.lazy = rnd() & 1;
+        bool ok = k->inner_key(k, out0, out1, &row, at, part);
+        if (row.lazy) {         // 50 times q - 1 times the sums
+            const uint64_t *many[50], *many0[50], *many1[50], c = q - 50 % q;
+            for (size_t w = 0; w < part; w++) values[w] = q - 1, want0[w] = ck_mulmod(want0[w], c, &m), want1[w] = ck_mulmod(want1[w], c, &m);
+            for (int i = 0; i < 50; i++) many[i] = values, many0[i] = out0, many1[i] = out1;
+            k->inner2(ref[4], ref[5], many, many0, many1, 50, part, &m);
+            out0 = ref[4], out1 = ref[5];
+        }
+        ok &= same(out0, want0, part) && same(out1, want1, part);
+        CHECKF(ok, "%s inner_key q=%lu d=%u raised %d turned %d at %zu, %zu words", k->name, q, d, raised, turned, at, part);
     }
 }
 
@@ -426,6 +491,7 @@ static void check(const struct ck_kernels *k)
         check_tensor(k, p[i]);
         check_from_i32(k, p[i]);
         check_expand(k, p[i]);
+        check_inner_key(k, p[i]);
     }
     check_permute(k);
     check_unpack(k);
@@ -447,9 +513,9 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-enum { RUNS = 31, ROWS = 10 };
+enum { RUNS = 31, ROWS = 11 };
 static const char *const row_name[ROWS] = {"ntt 46 bits", "intt 46 bits", "ntt 50 bits", "intt 50 bits", "mul", "inner2 d=2", "mulc",
-                                           "conv 11 to 22, a pair", "permute", "expand"};
+                                           "conv 11 to 22, a pair", "permute", "expand", "inner_key d=2, turned"};
 
 static double bench_row(const struct ck_kernels *k, int row)
 {
@@ -466,8 +532,11 @@ static double bench_row(const struct ck_kernels *k, int row)
     for (int i = 0; i < 5; i++) fill(ref[i], n, q, RANDOM);
     for (size_t i = 0; row == 7 && i < 11; i++) fill(in[i] = aligned_alloc(64, n * 8), n, p[i], RANDOM);
     for (size_t i = 0; row == 7 && i < 22; i++) memset(out[i] = aligned_alloc(64, n * 8), 0, n * 8);
-    uint16_t *perm = malloc(n * sizeof *perm);
-    for (uint32_t i = 0; i < n; i++) perm[i] = (uint16_t)ck_ntt_position(16, 5 * ck_ntt_exponent(16, i));
+    static struct ck_perm perm;
+    static uint8_t packed[2][MAX_N / 8 * CK_PRIME_BITS_MAX];
+    const struct ck_key_row key = {.d = 2, .x = {a, b}, .b = {packed[0], packed[1]}, .seed = (const uint8_t *)"0123456789abcdef0123456789abcdef",
+                                   .index = {1, 2}, .raise = ref[3], .factor = &s, .perm = &perm, .mod = &m};
+    ck_perm_init(&perm, 16, 5);
     double time[RUNS];
     for (int r = 0; r < RUNS; r++) {
         double start = now_us();
@@ -478,14 +547,14 @@ static double bench_row(const struct ck_kernels *k, int row)
         case 5: k->inner2(o, ref[5], d0, d1, d2, 2, n, &m); break;
         case 6: k->mulc(o, a, &s, n, &m); break;
         case 7: k->conv(out, (const uint64_t *const *)in, n, v); break;
-        case 8: k->permute(o, a, perm, n); break;
+        case 8: k->permute(o, a, &perm, 0, n); break;
         case 9: k->expand(o, (const uint8_t *)"0123456789abcdef0123456789abcdef", 1, 0, n, &m, NULL); break;
+        case 10: k->inner_key(k, o, ref[5], &key, 0, n); break;
         }
         time[r] = now_us() - start;
     }
     for (size_t i = 0; row == 7 && i < 11; i++) free(in[i]);
     for (size_t i = 0; row == 7 && i < 22; i++) free(out[i]);
-    free(perm);
     ck_ntt_free(t);
     ck_conv_free(v);
     qsort(time, RUNS, sizeof *time, by_value);

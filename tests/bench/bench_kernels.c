@@ -11,11 +11,12 @@
 enum { N = 1 << 16, FROM = 11, TO = 22, RUNS = 31 };
 
 enum row {
-    NTT, INTT, NTT50, INTT50, ADD, MUL, MULADD, MULC, SUBMULC, INNER2, PERMUTE, FROM_I32, LIFT, SPREAD, CONV, EXPAND, ROWS
+    NTT, INTT, NTT50, INTT50, ADD, MUL, MULADD, MULC, SUBMULC, INNER2, PERMUTE, FROM_I32, LIFT, SPREAD, CONV, EXPAND, INNER_KEY, ROWS
 };
 
 /* name; multiply-adds a word and limbs of memory touched, where the kernel is bound by the larger. Multiply-adds of the IFMA
- * algorithms: 3 a butterfly (16/2 of them a word), 2 a product, 3 a Shoup product, 5 more to reduce a product. */
+ * algorithms: 3 a butterfly (16/2 of them a word), 2 a product, 3 a Shoup product, 5 more to reduce a
+ * product, 2 to reduce an expanded word. */
 static const struct {
     const char *name;
     double madds, limbs;
@@ -30,12 +31,13 @@ static const struct {
     [MULC] = {"mulc", 3, 2},
     [SUBMULC] = {"submulc", 3, 3},
     [INNER2] = {"inner2, d=2", 16, 8},
-    [PERMUTE] = {"permute", 0, 2.5},
+    [PERMUTE] = {"permute", 0, 2},
     [FROM_I32] = {"from_i32", 3, 1.5},
     [LIFT] = {"lift", 2, 2},
     [SPREAD] = {"spread from 2^15", 0, 1.5},
     [CONV] = {"conv 11 to 22, a pair", 2, 0},
     [EXPAND] = {"expand", 0, 0},
+    [INNER_KEY] = {"inner_key, d=2, turned", 24, 6.2},
 };
 
 struct job {
@@ -45,7 +47,8 @@ struct job {
     struct ck_shoup c;
     struct ck_ntt *ntt, *ntt50;
     struct ck_conv *conv;
-    uint16_t *perm;
+    struct ck_perm perm;
+    struct ck_key_row key;
     int32_t *small;
     uint64_t *limb[FROM + TO];
 };
@@ -70,12 +73,13 @@ static void run(void *arg)
         k->inner2(l[2], l[3], a, k0, k1, 2, N, &j->mod);
         break;
     }
-    case PERMUTE: k->permute(l[2], l[3], j->perm, N); break;
+    case PERMUTE: k->permute(l[2], l[3], &j->perm, 0, N); break;
     case FROM_I32: k->from_i32(l[2], j->small, 20, N, &j->mod); break;
     case LIFT: k->lift(l[2], l[3], N, &j->mod, &j->other); break;
     case SPREAD: k->spread(l[2], 16, l[3], 15); break;
     case CONV: k->conv(l + FROM, (const uint64_t *const *)l, N, j->conv); break;
     case EXPAND: k->expand(l[2], (const uint8_t *)"one seed of thirty-two bytes....", 1, 0, N, &j->mod, NULL); break;
+    case INNER_KEY: k->inner_key(k, l[2], l[3], &j->key, 0, N); break;
     case ROWS: break;
     }
 }
@@ -90,13 +94,10 @@ static void job_open(struct job *j, const struct ck_kernels *k)
     j->ntt = ck_ntt_new_for(p[0], 16, k);
     j->ntt50 = ck_ntt_new_for(p50, 16, k);
     j->conv = ck_conv_new(p, FROM, p + FROM, TO);
-    j->perm = malloc(N * sizeof *j->perm);
+    ck_perm_init(&j->perm, 16, 5);
     j->small = malloc(N * sizeof *j->small);
-    if (!j->ntt || !j->ntt50 || !j->conv || !j->perm || !j->small) exit(1);
-    for (uint32_t i = 0; i < N; i++) {
-        j->perm[i] = (uint16_t)ck_ntt_position(16, 5 * ck_ntt_exponent(16, i));
-        j->small[i] = (int32_t)(i * 2654435761u) >> 1;
-    }
+    if (!j->ntt || !j->ntt50 || !j->conv || !j->small) exit(1);
+    for (uint32_t i = 0; i < N; i++) j->small[i] = (int32_t)(i * 2654435761u) >> 1;
     uint64_t x = 1;
     for (int i = 0; i < FROM + TO; i++) {
         j->limb[i] = aligned_alloc(1 << 21, 1 << 21);       // one huge page each, where the system gives them
@@ -104,6 +105,9 @@ static void job_open(struct job *j, const struct ck_kernels *k)
         for (size_t w = 0; w < N; w++) j->limb[i][w] = (x = x * 6364136223846793005u + 1442695040888963407u) % p[i < FROM ? i : 0];
     }
     for (size_t w = 0; w < N; w++) j->limb[1][w] %= p50;
+    j->key = (struct ck_key_row){.d = 2, .x = {j->limb[4], j->limb[5]}, .b = {(const uint8_t *)j->limb[6], (const uint8_t *)j->limb[7]},
+                                 .seed = (const uint8_t *)"one seed of thirty-two bytes....", .index = {1, 2}, .raise = j->limb[8],
+                                 .factor = &j->c, .perm = &j->perm, .mod = &j->mod};
 }
 
 static void job_close(struct job *j)
@@ -111,7 +115,6 @@ static void job_close(struct job *j)
     ck_ntt_free(j->ntt);
     ck_ntt_free(j->ntt50);
     ck_conv_free(j->conv);
-    free(j->perm);
     free(j->small);
     for (int i = 0; i < FROM + TO; i++) free(j->limb[i]);
 }

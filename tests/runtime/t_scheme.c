@@ -248,7 +248,7 @@ static void keys(struct world *w)
         for (uint32_t j = 0; j < k->level + 1 + g->np; j++)
             bits += ck_gadget_digits(g, k->level + 1) * w->ctx->mod[ck_limb_prime(w->ctx, k->level + 1, j)].bits;
     }
-    CHECK(ck_evk_bytes(w->evk) == w->ctx->n / 8 * bits + 2 * 2 * w->ctx->n);
+    CHECK(ck_evk_bytes(w->evk) == w->ctx->n / 8 * bits + 2 * sizeof(struct ck_perm));
     CHECK(ck_evk_find(w->evk, ck_galois_rotation(w->ctx, 1), 0)->level == 1);
     CHECK(ck_evk_find(w->evk, ck_galois_rotation(w->ctx, 1), 2)->level == 5);
     CHECK(!ck_evk_find(w->evk, ck_galois_rotation(w->ctx, 2), 0));

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inner products of digits and key composed of a table's other kernels, a piece at a time: expand, unpack, multiply, permute.
+// An automorphism maps aligned blocks of a power of two of 64 positions or more to such blocks, because the upper bits of a position are the lower
+// bits of the root's exponent, so that a piece comes from one piece.
+#include "kernels_impl.h"
+
+enum { WORDS = 4096 };      // of both parts of a piece's key, on the stack
+
+static size_t piece_of(uint32_t d, size_t at, size_t n)
+{
+    size_t piece = 512;
+    while (piece > 64 && (2 * d * piece > WORDS || at % piece || n % piece)) piece /= 2;
+    return piece;
+}
+
+bool ck_inner_key_steps(const struct ck_kernels *k, uint64_t *out0, uint64_t *out1, const struct ck_key_row *w, size_t at, size_t n)
+{
+    _Alignas(64) uint64_t room[2 * 64 * CK_MAX_Q > WORDS ? 2 * 64 * CK_MAX_Q : WORDS], sum[2][512];
+    const size_t piece = piece_of(w->d, at, n), first = at;
+    const uint32_t bits = w->mod->bits;
+    bool ok = true;
+    for (; n; n -= piece, at += piece, out0 += piece, out1 += piece) {
+        const size_t from = w->perm ? w->perm->from[at / 64] & ~(piece - 1) : at;
+        const uint64_t *x[CK_MAX_Q], *a[CK_MAX_Q], *b[CK_MAX_Q];
+        for (uint32_t i = 0; i < w->d; i++) {
+            uint64_t *part = room + 2 * i * piece;
+            const uint8_t *ahead = w->ahead[0] ? w->ahead[i] + (at - first) / 8 * bits : NULL;
+            ok &= k->expand(part, w->seed, w->index[i], from, piece, w->mod, ahead);
+            k->unpack(part + piece, w->b[i] + from / 8 * bits, piece, bits);
+            a[i] = part;
+            b[i] = part + piece;
+            x[i] = w->x[i] + from;
+        }
+        uint64_t *to0 = w->perm ? sum[0] : out0, *to1 = w->perm ? sum[1] : out1;
+        k->inner2(to0, to1, x, b, a, w->d, piece, w->mod);
+        if (w->raise) k->muladdc(to0, w->raise + from, w->factor, piece, w->mod);
+        if (!w->perm) continue;
+        // the automorphism counts from the start of the limb
+        k->permute(out0, (const uint64_t *)((uintptr_t)to0 - from * sizeof *to0), w->perm, at, piece);
+        k->permute(out1, (const uint64_t *)((uintptr_t)to1 - from * sizeof *to1), w->perm, at, piece);
+    }
+    return ok;
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inner products of digits and key in one pass, 64 words at a time. One port does the rounds of AES, so the a-parts of the next 64 words are
+// expanded between the products of these; keys are unpacked on their way into the products, sums are reduced once and permuted in the first-level
+// cache.
+//
+// Digits and b are below 2^50, a is left below 2q <= 2^51: seven products of digit and a, or seven of digit and b and that with P, have high
+// parts below 2^52 together, as reduce() wants.
+#include "fields_ifma.h"
+#include "kernels_ifma.h"
+#include "perm_avx512.h"
+#include "stream_ifma.h"
+
+enum { MOST = 7 };          // products before a reduction
+
+struct work {
+    const struct ck_key_row *row;
+    struct stream stream;
+    struct fields fields;
+    struct wide wide;
+    vec factor, base[CK_MAX_Q];
+    __mmask64 bytes;        // of eight packed words
+    _Alignas(64) uint64_t a[2][CK_MAX_Q][64], sum[2][64];     // a: of these words and of the next
+};
+
+// Eight words of both sums, from word `at` of the limbs on, the v-th of their 64; d digits.
+INLINE void product8(struct work *w, uint32_t d, uint32_t side, size_t at, uint32_t v)
+{
+    const struct ck_key_row *row = w->row;
+    vec h0 = zero(), l0 = zero(), h1 = zero(), l1 = zero();
+    at += 8 * v;
+    for (uint32_t i = 0; i < d; i++) {
+        if (i && i % MOST == 0) l0 = reduce(h0, l0, &w->wide), l1 = reduce(h1, l1, &w->wide), h0 = h1 = zero();
+        const vec x = load(row->x[i] + at), a = load(w->a[side][i] + 8 * v);
+        const vec b = fields8(_mm512_maskz_loadu_epi8(w->bytes, row->b[i] + at / 8 * row->mod->bits), &w->fields);
+        h0 = hi(h0, x, b), l0 = lo(l0, x, b), h1 = hi(h1, x, a), l1 = lo(l1, x, a);
+    }
+    if (row->raise) {
+        const vec x = load(row->raise + at);
+        h0 = hi(h0, x, w->factor), l0 = lo(l0, x, w->factor);
+    }
+    h0 = reduce_lazy(h0, l0, &w->wide), h1 = reduce_lazy(h1, l1, &w->wide);
+    store(w->sum[0] + 8 * v, row->lazy ? h0 : reduced4(h0, &w->wide));
+    store(w->sum[1] + 8 * v, row->lazy ? h1 : reduced4(h1, &w->wide));
+}
+
+// The a-parts of 64 words from `next` on while the sums of those from `at` on are formed. The i-th stream has its share of the eight vectors
+// between its rounds. False if a replacement of a rejected word failed.
+INLINE bool step(struct work *w, uint32_t d, uint32_t side, size_t at, size_t next)
+{
+    bool ok = true;
+#pragma GCC unroll 3
+    for (uint32_t i = 0; i < d; i++) {
+        const uint32_t first = 8 * i / d, count = 8 * (i + 1) / d - first;
+        vec s[8];
+        stream_begin(s, w->base[i], (uint32_t)(next / 2), &w->stream);
+#pragma GCC unroll 9
+        for (uint32_t r = 0; r < 9; r++) {
+            stream_round(s, w->stream.key[r + 1]);
+            for (uint32_t v = first + r * count / 9; v < first + (r + 1) * count / 9; v++) product8(w, d, side, at, v);
+        }
+        uint64_t *a = w->a[!side][i];
+        if (!stream_end(a, s, false, &w->stream)) ok &= ck_expand_aesni(a, w->row->seed, w->row->index[i], next, 64, w->row->mod, NULL);
+    }
+    return ok;
+}
+
+INLINE size_t source(const struct ck_key_row *row, size_t at)
+{
+    return row->perm ? row->perm->from[at / 64] & ~(size_t)63 : at;
+}
+
+INLINE bool run(struct work *w, uint32_t d, uint64_t *out0, uint64_t *out1, size_t at, size_t n)
+{
+    const struct ck_key_row *row = w->row;
+    const uint32_t bits = row->mod->bits;
+    bool ok = true;
+    for (uint32_t i = 0; i < d; i++) ok &= ck_expand_ifma(w->a[0][i], row->seed, row->index[i], source(row, at), 64, row->mod, NULL);
+    for (size_t k = 0; k < n; k += 64) {
+        const uint32_t side = k / 64 % 2;
+        const size_t from = source(row, at + k);
+        for (uint32_t i = 0; row->ahead[0] && i < d; i++)       // 64 fields of at most 50 bits start on at most 7 cache lines
+            for (int line = 0; line < 7; line++) _mm_prefetch((const char *)row->ahead[i] + k / 8 * bits + 64 * line, _MM_HINT_T1);
+        if (k + 64 < n) ok &= step(w, d, side, from, source(row, at + k + 64));
+        else
+            for (uint32_t v = 0; v < 8; v++) product8(w, d, side, from, v);
+        if (row->perm) {
+            permute64(out0 + k, w->sum[0], row->perm, row->perm->from[(at + k) / 64] % 64);
+            permute64(out1 + k, w->sum[1], row->perm, row->perm->from[(at + k) / 64] % 64);
+            continue;
+        }
+        for (uint32_t v = 0; v < 64; v += 8) store(out0 + k + v, load(w->sum[0] + v)), store(out1 + k + v, load(w->sum[1] + v));
+    }
+    return ok;
+}
+
+// The usual numbers of digits have code of their own.
+#define RUN(name, d) \
+    static __attribute__((noinline)) bool name(struct work *w, uint64_t *out0, uint64_t *out1, size_t at, size_t n) \
+    { \
+        return run(w, d, out0, out1, at, n); \
+    }
+RUN(run1, 1)
+RUN(run2, 2)
+RUN(run3, 3)
+RUN(run_any, w->row->d)
+
+bool ck_inner_key_ifma(const struct ck_kernels *k, uint64_t *out0, uint64_t *out1, const struct ck_key_row *row, size_t at, size_t n)
+{
+    if (row->mod->bits < STREAM_BITS_MIN) return ck_inner_key_steps(k, out0, out1, row, at, n);
+    struct work w;
+    w.row = row;
+    w.fields = fields_of(row->mod->bits);
+    w.wide = wide_of(row->mod);
+    w.factor = splat(row->raise ? row->factor->w : 0);
+    w.bytes = ((uint64_t)1 << row->mod->bits) - 1;
+    stream_init(&w.stream, row->seed, row->mod);
+    for (uint32_t i = 0; i < row->d; i++) w.base[i] = stream_base(row->seed, row->index[i]);
+    return (row->d == 1 ? run1 : row->d == 2 ? run2 : row->d == 3 ? run3 : run_any)(&w, out0, out1, at, n);
+}
