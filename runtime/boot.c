@@ -4,8 +4,8 @@
 // StC turns slots m into the coefficients of a plaintext, c = q_0 ratio m. At level 0 the ciphertext is switched to the ephemeral sparse
 // secret and its coefficients are read as integers: modulo a larger Q the plaintext is c + q_0 I, |I| < K because that secret has few
 // nonzero coefficients. The first factor of CtS reads it there: its coefficients are below q_0, so that every rotation is a switch back to the
-// main secret with one digit and one special prime. The trace onto the subring of n slots follows it; its N/2n is a change of scale. CtS
-// brings (c + q_0 I) / (q_0 K) into real slots, and the sine removes I.
+// main secret with one digit and one special prime. The trace onto the subring of n slots follows it, but for its last step; its N/2n is a change of
+// scale. CtS brings (c + q_0 I) / (q_0 K) into real slots: its last factor ends with that step and the conjugation, from one ModUp. The sine removes I.
 #include "boot_impl.h"
 #include "thread.h"
 
@@ -33,24 +33,27 @@ static enum ck_err add_galois(struct ck_eval *ev, struct ck_ct *ct, uint32_t gal
     return err;
 }
 
-// N/2n times the part of ct in the subring of the slots.
+// The trace's early steps.
 static enum ck_err trace(struct ck_eval *ev, struct ck_ct *ct)
 {
     const struct ck_params *par = &ev->ctx->par;
-    for (uint32_t k = par->log_slots; k + 1 < par->logn; k++) CK_TRY(add_galois(ev, ct, ck_boot_trace_galois(par, k)));
+    for (uint32_t k = 0; k < ck_boot_early_traces(par); k++) CK_TRY(add_galois(ev, ct, ck_boot_trace_galois(par, par->log_slots + k)));
     return CK_OK;
 }
 
+// real: the conjugation that ends CtS as well.
 static enum ck_err run_maps(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, struct ck_ct *half, const struct ck_boot *boot,
-                            const struct boot_map *map, uint32_t count)
+                            const struct boot_map *map, uint32_t count, bool real)
 {
     const struct ck_weights *saved = ev->weights;
     enum ck_err err = CK_OK;
     ev->weights = &boot->weights;
     for (uint32_t f = 0; f < count && !err; f++) {
         struct ck_ct *to = (count - f) % 2 ? out : half;       // the last factor lands in out
-        err = ck_linear(ev, to, in, &map[f].lin);
-        if (!err && map[f].lin.raised) err = trace(ev, to);
+        struct ck_lin lin = map[f].lin;
+        if (!real) lin.ngalois /= 2;                            // the conjugation's are the larger half
+        err = ck_linear(ev, to, in, &lin);
+        if (!err && lin.raised) err = trace(ev, to);
         in = to;
     }
     ev->weights = saved;
@@ -59,7 +62,7 @@ static enum ck_err run_maps(struct ck_eval *ev, struct ck_ct *out, const struct 
 
 // A map's scratch is taken inside; `half` is scratch of its own, so both are reserved before anything is taken.
 static enum ck_err linear_chain(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot,
-                                const struct boot_map *map, uint32_t count)
+                                const struct boot_map *map, uint32_t count, bool real)
 {
     const uint32_t level = map[0].level;
     if (in->level != level) return CK_ELEVEL;
@@ -72,7 +75,7 @@ static enum ck_err linear_chain(struct ck_eval *ev, struct ck_ct *out, const str
     }
     CK_TRY(ck_scratch_reserve(ev, words + most + 64));
     struct ck_ct half = ck_ct_view(ev->ctx, ck_scratch_take(&ev->scratch, words), level, 1);
-    enum ck_err err = run_maps(ev, out, in, &half, boot, map, count);
+    enum ck_err err = run_maps(ev, out, in, &half, boot, map, count, real);
     ev->scratch.used = mark;
     return err;
 }
@@ -91,7 +94,7 @@ static double scale_after(const struct ck_boot *boot, enum ck_boot_part part, do
 enum ck_err ck_boot_stc(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
 {
     CK_TRY(check_scale(in->scale, boot->nominal));
-    CK_TRY(linear_chain(ev, out, in, boot, boot->stc, boot->shape.nstc));
+    CK_TRY(linear_chain(ev, out, in, boot, boot->stc, boot->shape.nstc, true));
     out->scale = in->scale;
     return CK_OK;
 }
@@ -153,18 +156,22 @@ enum ck_err ck_boot_modraise(struct ck_eval *ev, struct ck_ct *out, const struct
     return CK_OK;
 }
 
-enum ck_err ck_boot_cts_complex(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
+static enum ck_err cts(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot, bool real)
 {
     CK_TRY(check_scale(in->scale, scale_after(boot, CK_BOOT_MODRAISE, boot->nominal)));
-    CK_TRY(linear_chain(ev, out, in, boot, boot->cts, boot->shape.ncts));
+    CK_TRY(linear_chain(ev, out, in, boot, boot->cts, boot->shape.ncts, real));
     out->scale = scale_after(boot, CK_BOOT_CTS, in->scale);
     return CK_OK;
 }
 
+enum ck_err ck_boot_cts_complex(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
+{
+    return cts(ev, out, in, boot, false);
+}
+
 enum ck_err ck_boot_cts(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
 {
-    CK_TRY(ck_boot_cts_complex(ev, out, in, boot));
-    return add_galois(ev, out, ck_galois_conjugate(ev->ctx));
+    return cts(ev, out, in, boot, true);
 }
 
 // out = 2 (x - shift)^2 - 1, one level; the factor two is half the scale.

@@ -11,6 +11,7 @@
 struct boot_map {
     struct ck_lin lin;
     uint32_t level;
+    uint32_t galois[3];
     int32_t *rot;               // own: babies, then giants
     struct ck_lin_term *term;   // own
 };
@@ -26,6 +27,6 @@ struct ck_boot {
     struct ck_weights weights;          // pt as the linear maps see it
 };
 
-/* CtS without the conjugation that leaves twice the real part. */
+/* CtS without the conjugation that leaves the real part. */
 enum ck_err ck_boot_cts_complex(struct ck_eval *, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *);
 #endif

@@ -112,6 +112,9 @@ static enum ck_err make_map(struct boot_map *map, const struct ck_context *ctx, 
     lin->out_scale = out_scale;
     lin->keep_level = f->keep_level;
     lin->raised = f->raised;
+    memcpy(map->galois, f->galois, sizeof map->galois);
+    lin->galois = map->galois;
+    lin->ngalois = f->ngalois;
     map->level = f->level;
     room_close(&room, ctx);
     return err;
@@ -130,14 +133,14 @@ static enum ck_err make_maps(struct ck_boot *boot, struct boot_map *map, enum ck
     CK_TRY(ck_dft_factors(d, ctx->par.log_slots, stc ? s->stc_radix : s->cts_radix, count, stc, stc ? 1 : 0.5));
     enum ck_err err = CK_OK;
     // StC keeps the scale; its factors share its primes evenly. CtS starts from q_0 range, where c + q_0 I is (c + q_0 I) / (q_0 range) in
-    // [-1, 1], has the trace's factor N/2n after the first map, and lands on twice the prime of the level, where squares keep it.
+    // [-1, 1], has the trace's factor N/2n, most of it after the first map, and lands on twice the prime of the level, where squares keep it.
     double from = stc ? 1 : (double)ctx->par.q[0] * s->range, share = 1;
     for (uint32_t l = 1; stc && l <= s->stc_levels; l++) share *= pow((double)ctx->par.q[l], 1.0 / count);
     for (uint32_t i = 0; i < count && !err; i++) {
         double to = stc ? from * share / (f[i].keep_level ? 1 : (double)ctx->par.q[f[i].level]) : from;
-        if (!stc && i + 1 == count) to = 2 * (double)ctx->par.q[s->top - s->ncts];
+        if (!stc && i + 1 == count) to = (f[i].ngalois > 1 ? 1 : 2) * (double)ctx->par.q[s->top - s->ncts];
         err = make_map(&map[i], ctx, &f[i], &d[i], from, to, boot->pt, at);
-        from = f[i].raised ? ldexp(to, (int)(ctx->logn - 1 - ctx->par.log_slots)) : to;
+        from = f[i].raised ? ldexp(to, (int)ck_boot_early_traces(&ctx->par)) : to;
     }
     for (uint32_t i = 0; i < count; i++) ck_diags_clear(&d[i]);
     return err;

@@ -113,7 +113,8 @@ static double map_cost(const struct ck_cost *c, const struct ck_params *par, con
     const double up = f->raised ? g.wide * c->t_elt : c->t_ntt * g.d * g.wide + c->t_conv * g.up_pairs;
     const double inner = g.wide * (g.d * (1.3 * c->t_mul + c->t_expand) + 5 * c->t_elt);
     const double product = 1.3 * c->t_mul + (f->log_period + 1 < par->logn ? 0.5 * c->t_elt : 0);
-    return size * (up + babies * inner + f->nterm * g.wide * product + giants * (down + up + inner + 4 * g.wide * c->t_elt) + 2 * down);
+    return size * (up + babies * inner + f->nterm * g.wide * product + giants * (down + up + inner + 4 * g.wide * c->t_elt) +
+                   (f->ngalois ? down + up + f->ngalois * inner : 0) + 2 * down);
 }
 
 // Babies and giants by the model. The first factor of CtS has babies only, as many as diagonals: those of the largest stride wrap.
@@ -129,26 +130,7 @@ static void choose_steps(struct boot_factor *f, const struct ck_params *par)
     split(f, par->log_slots, best);
 }
 
-uint32_t ck_boot_factors(struct boot_factor *out, const struct ck_params *par, const struct ck_boot_shape *s, enum ck_boot_part part)
-{
-    const bool stc = part == CK_BOOT_STC;
-    const uint32_t count = stc ? s->nstc : s->ncts, kept = stc ? s->nstc - s->stc_levels : 0;
-    uint32_t at = stc ? 0 : par->log_slots, level = stc ? s->stc_levels : s->top;
-    for (uint32_t i = 0; i < count; i++) {
-        const uint32_t radix = stc ? s->stc_radix[i] : s->cts_radix[i];
-        if (!stc) at -= radix;
-        // Another use of a rotation may bring a key with more special primes than the gadget of this level has.
-        const bool raised = !stc && i == 0;
-        out[i] = (struct boot_factor){.level = level, .radix = radix, .log_stride = at, .log_period = at + radix,
-                                      .raised = raised, .keep_level = i < kept, .rows = level + 1 + (raised ? 1 : par->np)};
-        choose_steps(&out[i], par);
-        if (stc) at += radix;
-        level -= i >= kept;
-    }
-    return count;
-}
-
-/* ---- keys ---- */
+/* ---- automorphisms ---- */
 
 static uint32_t galois_power(const struct ck_params *par, uint32_t e)
 {
@@ -162,6 +144,49 @@ uint32_t ck_boot_trace_galois(const struct ck_params *par, uint32_t k)
 {
     return galois_power(par, 1u << k);
 }
+
+uint32_t ck_boot_early_traces(const struct ck_params *par)
+{
+    return par->log_slots + 2 < par->logn ? par->logn - 2 - par->log_slots : 0;
+}
+
+// What ends CtS: x + conj x, and the last step of the trace, if there is any, at once. The conjugation's come last.
+static void end_cts(struct boot_factor *f, const struct ck_params *par)
+{
+    const uint32_t conjugate = (2u << par->logn) - 1;
+    if (par->log_slots + 1 == par->logn) {
+        f->ngalois = 1;
+        f->galois[0] = conjugate;
+        return;
+    }
+    const uint32_t trace = ck_boot_trace_galois(par, par->logn - 2);
+    f->ngalois = 3;
+    f->galois[0] = trace;
+    f->galois[1] = conjugate;
+    f->galois[2] = conjugate + 1 - trace;
+}
+
+uint32_t ck_boot_factors(struct boot_factor *out, const struct ck_params *par, const struct ck_boot_shape *s, enum ck_boot_part part)
+{
+    const bool stc = part == CK_BOOT_STC;
+    const uint32_t count = stc ? s->nstc : s->ncts, kept = stc ? s->nstc - s->stc_levels : 0;
+    uint32_t at = stc ? 0 : par->log_slots, level = stc ? s->stc_levels : s->top;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t radix = stc ? s->stc_radix[i] : s->cts_radix[i];
+        if (!stc) at -= radix;
+        // Another use of a rotation may bring a key with more special primes than the gadget of this level has.
+        const bool raised = !stc && i == 0;
+        out[i] = (struct boot_factor){.level = level, .radix = radix, .log_stride = at, .log_period = at + radix,
+                                      .raised = raised, .keep_level = i < kept, .rows = level + 1 + (raised ? 1 : par->np)};
+        if (!stc && i + 1 == count) end_cts(&out[i], par);
+        choose_steps(&out[i], par);
+        if (stc) at += radix;
+        level -= i >= kept;
+    }
+    return count;
+}
+
+/* ---- keys ---- */
 
 static bool same_gadget(const struct ck_params *par, uint32_t a, uint32_t b)
 {
@@ -192,9 +217,9 @@ uint32_t ck_boot_key_list(struct ck_galois_spec *list, const struct ck_params *p
                 if (r && !f[i].raised) add(list, &count, par, galois_power(par, (uint32_t)r), f[i].level);
                 else if (f[i].raised && k < f[i].nbaby) add(list, &count, par, CK_KEY_SPARSE + galois_power(par, (uint32_t)r), f[i].level);
             }
+        for (uint32_t k = 0; k < f[nf - 1].ngalois; k++) add(list, &count, par, f[nf - 1].galois[k], f[nf - 1].level);
     }
-    for (uint32_t k = par->log_slots; k + 1 < par->logn; k++) add(list, &count, par, ck_boot_trace_galois(par, k), s->top - 1);
-    add(list, &count, par, (2u << par->logn) - 1, s->top - s->ncts);        // conjugation
+    for (uint32_t k = 0; k < ck_boot_early_traces(par); k++) add(list, &count, par, ck_boot_trace_galois(par, par->log_slots + k), s->top - 1);
     for (uint32_t l = s->top - s->ncts; l > s->top - ck_boot_depth(s); l--) add(list, &count, par, 0, l);    // relinearisation, one a gadget
     add(list, &count, par, CK_KEY_SPARSE, 0);
     return count;
@@ -272,7 +297,7 @@ double ck_cost_boot_part(const struct ck_cost *c, const struct ck_params *par, c
         const uint32_t nf = ck_boot_factors(f, par, s, part);
         for (uint32_t i = 0; i < nf; i++) sum += map_cost(c, par, &f[i]);
         if (part == CK_BOOT_STC) return sum;
-        return sum + (par->logn - 1 - par->log_slots) * ck_cost_keyswitch(c, par, s->top) + ck_cost_keyswitch(c, par, l + 1);
+        return sum + ck_boot_early_traces(par) * ck_cost_keyswitch(c, par, s->top);
     }
     case CK_BOOT_MODRAISE:
         return ldexp(par->logn / 16.0, (int)par->logn - 16) * (2 * s->top + 12) * (c->t_ntt + c->t_elt);
@@ -299,9 +324,9 @@ double ck_boot_scratch_bytes(const struct ck_params *par, const struct ck_boot_s
         struct boot_factor f[CK_BOOT_MAX_FACTORS];
         const uint32_t nf = ck_boot_factors(f, par, s, part);
         for (uint32_t i = 0; i < nf; i++) {
-            // digits, a sum for each giant step, outer sum and accumulators, a key switch, the half-way ciphertext
+            // digits, a sum for each giant step, outer sum and accumulators, its copy, a key switch, the half-way ciphertext
             const struct gadget g = gadget_at(par, f[i].raised ? CK_KEY_SPARSE + 1 : 0, f[i].level + 1);
-            most = fmax(most, 2 * g.d * g.wide + (2 * f[i].ngiant + 4) * g.wide + 3 * g.ell + 2 * (f[0].level + 1));
+            most = fmax(most, 2 * g.d * g.wide + (2 * f[i].ngiant + 4 + 2 * (f[i].ngalois > 0)) * g.wide + 3 * g.ell + 2 * (f[0].level + 1));
         }
     }
     // EvalMod: the squared argument, the T_k of its series, a stack of partial sums of degree 2, a key switch

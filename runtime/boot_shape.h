@@ -16,6 +16,7 @@ struct boot_factor {
     uint32_t log_period;        // log2 of the slots after which its diagonals repeat
     bool raised, keep_level;    // struct ck_lin
     uint32_t nterm, rows;       // diagonals; limbs of their transforms: q_0..q_level and the special primes of the level's gadget
+    uint32_t ngalois, galois[3];    // automorphisms of its output that are added to it
     uint32_t nbaby, ngiant;
     int32_t baby[BOOT_MAX_STEPS], giant[BOOT_MAX_STEPS];
 };
@@ -25,6 +26,8 @@ uint32_t ck_boot_factors(struct boot_factor *out, const struct ck_params *, cons
 /* The keys of a bootstrap, each at its highest level; their number. list: CK_BOOT_MAX_KEYS. */
 uint32_t ck_boot_key_list(struct ck_galois_spec *list, const struct ck_params *, const struct ck_boot_shape *);
 
-/* Galois element 5^(2^k), k >= log_slots: an automorphism that fixes the subring of the slots. */
+/* The trace onto the subring of the slots has the steps k = log_slots .. logn-2, x += x(X^g) for g = 5^(2^k). All but the last follow the first factor of
+ * CtS, each a rotation: their number. The last goes with the conjugation and ends CtS. */
+uint32_t ck_boot_early_traces(const struct ck_params *);
 uint32_t ck_boot_trace_galois(const struct ck_params *, uint32_t k);
 #endif

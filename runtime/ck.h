@@ -152,16 +152,18 @@ struct ck_pt_ref {
 };
 
 /* out[o] = sum over giant steps g of rot_g( sum over (i, baby b) of pt * rot_b(in[i]) ), then for each fold amount f
- * in turn out += rot_f(out), then rescale by one prime to out_scale and add the bias (encoded at out_scale). Level l
+ * in turn out += rot_f(out), then out += its images under all the automorphisms X -> X^galois[i], then rescale by one prime to out_scale and add the bias (encoded at out_scale). Level l
  * -> l-1, or l where the level is kept. */
 struct ck_lin_term {
     uint16_t out, in;
     uint16_t giant, baby;   // indices into the arrays below
     struct ck_pt_ref pt;
 };
+enum { CK_LIN_MAX_GALOIS = 3 };
 struct ck_lin {
-    uint32_t nin, nout, ngiant, nbaby, nfold, nterm;
+    uint32_t nin, nout, ngiant, nbaby, nfold, ngalois, nterm;
     const int32_t *giant, *baby, *fold;     // rotation amounts
+    const uint32_t *galois;                 // at most CK_LIN_MAX_GALOIS, keys of one gadget with the other rotations
     const struct ck_lin_term *term;         // sorted by (out, giant, in, baby)
     const struct ck_pt_ref *bias;           // one per output, NULL if none
     double out_scale;

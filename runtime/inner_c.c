@@ -31,13 +31,16 @@ bool ck_inner_key_steps(const struct ck_kernels *k, uint64_t *out0, uint64_t *ou
             b[i] = part + piece;
             x[i] = w->x[i] + from;
         }
-        uint64_t *to0 = w->perm ? sum[0] : out0, *to1 = w->perm ? sum[1] : out1;
+        const bool apart = w->perm || w->add;
+        uint64_t *to0 = apart ? sum[0] : out0, *to1 = apart ? sum[1] : out1;
         k->inner2(to0, to1, x, b, a, w->d, piece, w->mod);
         if (w->raise) k->muladdc(to0, w->raise + from, w->factor, piece, w->mod);
-        if (!w->perm) continue;
-        // the automorphism counts from the start of the limb
-        k->permute(out0, (const uint64_t *)((uintptr_t)to0 - from * sizeof *to0), w->perm, at, piece);
-        k->permute(out1, (const uint64_t *)((uintptr_t)to1 - from * sizeof *to1), w->perm, at, piece);
+        for (uint32_t i = 0; apart && i < 2; i++) {
+            uint64_t *out = i ? out1 : out0, *turned = w->add ? room : out, *from_sum = sum[i];
+            // the automorphism counts from the start of the limb
+            if (w->perm) k->permute(turned, (const uint64_t *)((uintptr_t)from_sum - from * sizeof *from_sum), w->perm, at, piece);
+            if (w->add) k->add(out, out, w->perm ? turned : from_sum, piece, w->mod);
+        }
     }
     return ok;
 }

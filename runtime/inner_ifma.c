@@ -69,6 +69,19 @@ INLINE size_t source(const struct ck_key_row *row, size_t at)
     return row->perm ? row->perm->from[at / 64] & ~(size_t)63 : at;
 }
 
+// A sum of 64 words to its place, which starts at word `at` of the result.
+INLINE void put(uint64_t *out, const uint64_t *sum, const struct work *w, size_t at)
+{
+    const struct ck_perm *perm = w->row->perm;
+    const vec q = w->wide.c.q;
+    if (perm && w->row->add) permute64(out, sum, perm, perm->from[at / 64] % 64, &q);
+    else if (perm) permute64(out, sum, perm, perm->from[at / 64] % 64, NULL);
+    else if (w->row->add)
+        for (uint32_t v = 0; v < 64; v += 8) store(out + v, csub(add(load(out + v), load(sum + v)), q));
+    else
+        for (uint32_t v = 0; v < 64; v += 8) store(out + v, load(sum + v));
+}
+
 INLINE bool run(struct work *w, uint32_t d, uint64_t *out0, uint64_t *out1, size_t at, size_t n)
 {
     const struct ck_key_row *row = w->row;
@@ -83,12 +96,8 @@ INLINE bool run(struct work *w, uint32_t d, uint64_t *out0, uint64_t *out1, size
         if (k + 64 < n) ok &= step(w, d, side, from, source(row, at + k + 64));
         else
             for (uint32_t v = 0; v < 8; v++) product8(w, d, side, from, v);
-        if (row->perm) {
-            permute64(out0 + k, w->sum[0], row->perm, row->perm->from[(at + k) / 64] % 64);
-            permute64(out1 + k, w->sum[1], row->perm, row->perm->from[(at + k) / 64] % 64);
-            continue;
-        }
-        for (uint32_t v = 0; v < 64; v += 8) store(out0 + k + v, load(w->sum[0] + v)), store(out1 + k + v, load(w->sum[1] + v));
+        put(out0 + k, w->sum[0], w, at + k);
+        put(out1 + k, w->sum[1], w, at + k);
     }
     return ok;
 }

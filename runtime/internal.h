@@ -293,6 +293,9 @@ struct ck_switch {
     const uint64_t *raise[2];       // NULL: none
     const struct ck_sum *sum;
     enum ck_tail tail;
+    uint64_t *into;                 // NULL: the sums are left in acc; else they are added to these two polynomials in QP ...
+    const struct ck_perm *perm;     // ... after an automorphism
+    const uint64_t *plus;           // a polynomial in QP for the first sum, NULL: none; not with raise[0]
 };
 /* ck_modup and ck_inner in one pass over the primes. CK_ERANDOM. */
 enum ck_err ck_switch(uint64_t *acc, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,

@@ -55,7 +55,8 @@ struct ck_key_row {
     const uint64_t *raise;          // with `factor` added to the first sum; NULL: none
     const struct ck_shoup *factor;
     const struct ck_perm *perm;     // of the sums; NULL: none
-    bool lazy;                      // the sums are for inner2 alone and may be left unreduced
+    bool lazy;                      // the sums are for inner2 alone and may be left unreduced ...
+    bool add;                       // ... or are added to what is there
     const struct ck_mod *mod;
 };
 
@@ -123,7 +124,7 @@ struct ck_kernels {
     // The inverse of ck_pack (store.h): n fields of `bits` bits, 1 <= bits <= 63, least significant first; n a multiple of 8. Returns the
     // largest. packed: n bits / 8 bytes at any address.
     uint64_t (*unpack)(uint64_t *out, const void *packed, size_t n, uint32_t bits);
-    // out0, out1: words [at, at + n), multiples of 64, of perm(sum x b + raise factor) and perm(sum x a). Without perm out0 may be x[0] + at and out1
+    // out0, out1 = or += words [at, at + n), multiples of 64, of perm(sum x b + raise factor) and perm(sum x a). Without perm out0 may be x[0] + at and out1
     // x[1] + at. The table is passed for variants composed of its other kernels. False as expand.
     bool (*inner_key)(const struct ck_kernels *, uint64_t *out0, uint64_t *out1, const struct ck_key_row *, size_t at, size_t n);
 };

@@ -49,7 +49,7 @@ static void z_permute(uint64_t *out, const uint64_t *a, const struct ck_perm *pe
 {
     for (const uint64_t *end = out + n; out < end; out += 64, at += 64) {
         const uint32_t from = perm->from[at / 64];
-        permute64(out, a + (from & ~63u), perm, from % 64);
+        permute64(out, a + (from & ~63u), perm, from % 64, NULL);
     }
 }
 

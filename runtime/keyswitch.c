@@ -136,7 +136,7 @@ void ck_key_row_init(struct ck_key_row *row, const struct ck_context *ctx, const
     row->raise = NULL;
     row->factor = j < ell ? &g->p[j] : NULL;
     row->perm = NULL;
-    row->lazy = false;
+    row->lazy = row->add = false;
     for (uint32_t i = 0; i < row->d; i++) {
         row->b[i] = packed(ctx, g, key, i, ell, j, 0);
         row->index[i] = ck_key_stream(i, prime);
@@ -166,13 +166,19 @@ static bool inner_limb(const struct limb *l, const struct ck_context *ctx, const
 {
     const struct ck_kernels *k = ctx->k;
     const struct ck_ntt *ntt = ctx->ntt[ck_limb_prime(ctx, l->ell, l->j)];
-    const size_t tile = tile_size(ctx);
+    const size_t tile = tile_size(ctx), span = l->perm ? ctx->n : tile;    // with an automorphism a tile may need any other one
+    const struct ck_shoup one = ck_shoup_init(1, &ctx->mod[ck_limb_prime(ctx, l->ell, l->j)]);
     struct ck_key_row row;
     struct lower w;
     bool ok = true;
     ck_key_row_init(&row, ctx, g, key, l->ell, l->j);
     row.perm = l->perm;
+    row.add = l->in->into;
     if (l->j < l->ell && l->in->raise[0]) row.raise = l->in->raise[0] + l->j * ctx->n;
+    if (l->in->plus) {
+        row.raise = l->in->plus + l->j * ctx->n;
+        row.factor = &one;
+    }
     if (l->j < l->ell && l->in->sum) lower_init(&w, l->in->sum, &ctx->mod[l->j]);
     for (uint32_t i = 0; i < row.d; i++) {
         row.x[i] = l->digit[i];
@@ -180,8 +186,8 @@ static bool inner_limb(const struct limb *l, const struct ck_context *ctx, const
     }
     for (size_t at = 0; at < ctx->n; at += tile) {
         uint64_t *acc0 = l->acc0 + at, *acc1 = l->acc1 + at;
-        for (uint32_t i = 0; i < row.d; i++)
-            for (size_t s = at; l->open[i] && s < at + tile; s += CK_NTT_TILE)
+        for (uint32_t i = 0; i < row.d && at % span == 0; i++)
+            for (size_t s = at; l->open[i] && s < at + span; s += CK_NTT_TILE)
                 k->ntt_block(l->open[i] + s, (uint32_t)(s / CK_NTT_TILE), ntt);
         if (at + tile < ctx->n) ck_key_row_ahead(&row, ctx, g, key, l->ell, l->j, at + tile);
         else row.ahead[0] = NULL;
@@ -240,7 +246,7 @@ enum ck_err ck_switch(uint64_t *acc, const struct ck_context *ctx, const struct 
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell);
     const uint32_t first_coeff = in->tail == CK_TAIL_EVAL ? wide : in->tail == CK_TAIL_P ? ell : level;
     const size_t n = ctx->n, mark = s->used;
-    uint64_t *tmp = ck_scratch_take(s, (size_t)ctx->threads * tile_size(ctx));
+    uint64_t *to = in->into ? in->into : acc, *tmp = ck_scratch_take(s, (size_t)ctx->threads * tile_size(ctx));
     uint64_t *coeff = ck_scratch_take(s, ell * n);
     uint64_t *more = d > 2 ? ck_scratch_take(s, (size_t)(d - 2) * wide * n) : NULL;
     // The sums take the place of the first two digits, whose limbs are in cache when they are written.
@@ -251,7 +257,7 @@ enum ck_err ck_switch(uint64_t *acc, const struct ck_context *ctx, const struct 
     CK_PARALLEL_SUM(ctx->threads, bad)
     for (uint32_t j = 0; j < wide; j++) {
         // everything that concerns one prime, while it is in cache
-        struct limb l = {.j = j, .ell = ell, .acc0 = acc + j * n, .acc1 = acc + (wide + j) * n, .in = in, .coeff = j >= first_coeff};
+        struct limb l = {.j = j, .ell = ell, .acc0 = to + j * n, .acc1 = to + (wide + j) * n, .in = in, .perm = in->perm, .coeff = j >= first_coeff};
         for (uint32_t i = 0; i < d; i++) {
             uint64_t *limb = place[i] + j * n;
             const bool own = own_limb(g, ell, i, j);

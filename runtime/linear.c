@@ -53,6 +53,11 @@ static enum ck_err check_keys(struct lin_map *m)
         CK_TRY(need_keys(m, lin->giant[lin->term[i].giant], true, outer));
     }
     for (uint32_t i = 0; i < lin->nfold; i++) CK_TRY(need_keys(m, lin->fold[i], true, outer));
+    for (uint32_t i = 0; i < lin->ngalois; i++) {
+        const struct ck_key *key = ck_evk_find(m->ev->evk, lin->galois[i], m->level);
+        if (!key) return CK_EKEY;
+        outer[key->gadget]++;
+    }
     for (uint32_t g = 0; g < CK_MAX_GADGETS; g++) babies += baby[g];
     const uint32_t *uses = babies ? baby : outer;
     uint32_t best = 0;
@@ -65,7 +70,8 @@ static enum ck_err check_keys(struct lin_map *m)
 static enum ck_err check_terms(const struct ck_lin *lin)
 {
     if (!lin->nin || !lin->nout || !(lin->out_scale > 0)) return CK_ESHAPE;
-    if (lin->raised && (lin->nin > 1 || lin->nfold || lin->ngiant != 1 || lin->giant[0])) return CK_ESHAPE;
+    if (lin->ngalois > CK_LIN_MAX_GALOIS) return CK_ESHAPE;
+    if (lin->raised && (lin->nin > 1 || lin->nfold || lin->ngalois || lin->ngiant != 1 || lin->giant[0])) return CK_ESHAPE;
     for (uint32_t i = 0; i < lin->nterm; i++) {
         const struct ck_lin_term *t = &lin->term[i];
         if (t->out >= lin->nout || t->in >= lin->nin) return CK_ESHAPE;
@@ -142,7 +148,7 @@ static void choose_width(struct lin_map *m)
     const double plain = (lin->term[0].pt.rows ? 0 : ldexp(c->t_ntt, -shrink) + c->t_elt) + c->t_mul;
     const bool wide = babies && lin->nterm * k * plain + groups * down < babies * 2 * down;
     m->kin = wide ? m->g->np : 0;
-    m->kout = wide || groups || lin->nfold ? m->g->np : 0;
+    m->kout = wide || groups || lin->nfold || lin->ngalois ? m->g->np : 0;
 }
 
 // The groups of the output with the most.
@@ -202,7 +208,7 @@ static void lay_out(struct lin_map *m)
     m->low = take(m, (size_t)2 * m->ell * n);
     m->sums = take(m, m->batch * inner);
     m->outer = take(m, (size_t)2 * (m->ell + m->kout) * n);
-    m->spare = take(m, m->lin->nfold ? (size_t)2 * (m->ell + m->kout) * n : 0);
+    m->spare = take(m, m->lin->nfold || m->lin->ngalois ? (size_t)2 * (m->ell + m->kout) * n : 0);
     m->acc = take(m, (size_t)2 * (m->ell + widest(m)) * n);
     m->digits = take(m, m->g ? ck_digits_words(ctx, m->g, m->level) * (m->kin ? m->chunk : 1) : 0);
     m->hubs = take(m, m->nhub * (size_t)2 * m->ell * n);
@@ -264,25 +270,15 @@ static void add_low(const struct lin_map *m, uint64_t *sum, const uint64_t *a, u
         m->ctx->k->add(sum + j * m->ctx->n, sum + j * m->ctx->n, a + j * m->ctx->n, m->ctx->n, &m->ctx->mod[j]);
 }
 
-// sum += perm(a + b) on all limbs of two polynomials; b (NULL: none) has the first only. perm NULL: none.
-static void add_permuted(const struct lin_map *m, uint64_t *sum, const uint64_t *a, const uint64_t *b, const struct ck_perm *perm)
+// outer += a, two polynomials with kout special limbs.
+static void add_wide(const struct lin_map *m, const uint64_t *a)
 {
-    const struct ck_kernels *k = m->ctx->k;
     const size_t n = m->ctx->n;
     const uint32_t wide = m->ell + m->kout;
     CK_PARALLEL(m->ctx->threads)
     for (uint32_t t = 0; t < 2 * wide; t++) {
-        const uint32_t i = t % 2, j = t / 2;
-        const struct ck_mod *mod = &m->ctx->mod[ck_limb_prime(m->ctx, m->ell, j)];
-        const size_t at = (i * wide + j) * n;
-        const uint64_t *from = a + at;
-        uint64_t *tmp = m->local + (size_t)ck_thread_index() * m->local_words;
-        if (b && !i) {
-            k->add(m->acc + at, from, b + at, n, mod);
-            from = m->acc + at;
-        }
-        if (perm) k->permute(tmp, from, perm, 0, n);
-        k->add(sum + at, sum + at, perm ? tmp : from, n, mod);
+        const struct ck_mod *mod = &m->ctx->mod[ck_limb_prime(m->ctx, m->ell, t % wide)];
+        m->ctx->k->add(m->outer + t * n, m->outer + t * n, a + t * n, n, mod);
     }
 }
 
@@ -290,7 +286,7 @@ static void add_permuted(const struct lin_map *m, uint64_t *sum, const uint64_t 
 static void add_sum(const struct lin_map *m, const uint64_t *u)
 {
     if (m->kin == m->kout) {
-        add_permuted(m, m->outer, u, NULL, NULL);
+        add_wide(m, u);
         return;
     }
     for (uint32_t i = 0; i < 2; i++) add_low(m, m->outer + i * (m->ell + m->kout) * m->ctx->n, u + i * m->ell * m->ctx->n, m->kout);
@@ -333,10 +329,8 @@ static enum ck_err add_turned(struct lin_map *m, uint64_t *sum, uint32_t into, u
         ck_moddown(m->low, 0, ctx, m->g, u + poly, 0, 1, m->level, &plain, s);
         c1 = m->low;
     }
-    const struct ck_switch in = {.a = c1, .raise = {special ? NULL : u, NULL}};
-    CK_TRY(ck_switch(m->acc, ctx, m->g, key, &in, m->level, s));
-    add_permuted(m, sum, m->acc, special ? u : NULL, key->perm);
-    return CK_OK;
+    const struct ck_switch in = {.a = c1, .raise = {special ? NULL : u, NULL}, .plus = special ? u : NULL, .into = sum, .perm = key->perm};
+    return ck_switch(m->acc, ctx, m->g, key, &in, m->level, s);
 }
 
 // outer += u turned by a rotation; u, with `special` special limbs, is destroyed. A giant step before the last one that has a sum among
@@ -353,6 +347,44 @@ static enum ck_err turn_sum(struct lin_map *m, uint64_t *u, uint32_t special, in
         special = 0;
     }
     return add_turned(m, m->outer, m->kout, u, special, key);
+}
+
+// outer += its automorphisms by all of lin->galois: one ModUp for all of them.
+static enum ck_err add_automorphisms(struct lin_map *m)
+{
+    const struct ck_context *ctx = m->ctx;
+    const struct ck_lin *lin = m->lin;
+    const uint32_t wide = m->ell + m->kout, d = ck_gadget_digits(m->g, m->ell);
+    const size_t n = ctx->n, poly = wide * n;
+    const struct ck_moddown_opt plain = {0};
+    const struct ck_key *key[CK_LIN_MAX_GALOIS];
+    for (uint32_t i = 0; i < lin->ngalois; i++) {
+        key[i] = ck_evk_find(m->ev->evk, lin->galois[i], m->level);
+        if (!key[i] || lin_gadget(m, key[i]) != m->g) return CK_EKEY;
+    }
+    memcpy(m->spare, m->outer, 2 * poly * sizeof *m->spare);
+    ck_moddown(m->low, 0, ctx, m->g, m->spare + poly, 0, 1, m->level, &plain, &m->ev->scratch);
+    ck_modup(m->digits, ctx, m->g, m->low, m->level, &m->ev->scratch);
+    int bad = 0;
+    CK_PARALLEL_SUM(ctx->threads, bad)
+    for (uint32_t j = 0; j < wide; j++) {
+        const struct ck_shoup one = ck_shoup_init(1, &ctx->mod[ck_limb_prime(ctx, m->ell, j)]);
+        struct ck_key_row row[CK_LIN_MAX_GALOIS];
+        for (uint32_t i = 0; i < lin->ngalois; i++) {
+            ck_key_row_init(&row[i], ctx, m->g, key[i], m->ell, j);
+            for (uint32_t k = 0; k < d; k++) row[i].x[k] = m->digits + (k * wide + j) * n;
+            row[i].raise = m->spare + j * n;
+            row[i].factor = &one;
+            row[i].perm = key[i]->perm;
+            row[i].add = true;
+        }
+        for (size_t at = 0; at < n; at += m->tile)
+            for (uint32_t i = 0; i < lin->ngalois; i++) {
+                uint64_t *to = m->outer + j * n + at;
+                bad += !ctx->k->inner_key(ctx->k, to, to + poly, &row[i], at, m->tile);
+            }
+    }
+    return bad ? CK_ERANDOM : CK_OK;
 }
 
 static enum ck_err add_bias(const struct lin_map *m, struct ck_ct *out, const struct ck_pt_ref *ref)
@@ -380,8 +412,9 @@ static enum ck_err finish_output(struct lin_map *m, struct ck_ct *out, uint32_t 
         memcpy(copy, m->outer, 2 * poly * sizeof *copy);
         const int32_t fold = ck_rotation(m->ctx, lin->fold[f]);
         if (fold) CK_TRY(turn_sum(m, copy, m->kout, fold, NULL, 0, 0));
-        else add_permuted(m, m->outer, copy, NULL, NULL);
+        else add_wide(m, copy);
     }
+    if (lin->ngalois) CK_TRY(add_automorphisms(m));
     if (m->kout) {
         const struct ck_moddown_opt opt = {.rescale = !lin->keep_level};
         ck_moddown(out->data, (out->max_level + 1) * n, ctx, m->g, m->outer, poly, 2, m->level, &opt, &m->ev->scratch);

@@ -7,8 +7,8 @@
 #include "kernels.h"
 #include <immintrin.h>
 
-// out: 64 words; in: the block that they come from; s: its turn. No alias.
-static inline __attribute__((always_inline)) void permute64(uint64_t *out, const uint64_t *in, const struct ck_perm *perm, uint32_t s)
+// out: 64 words, or += modulo *add if it is not NULL; in: the block that they come from; s: its turn. No alias.
+static inline __attribute__((always_inline)) void permute64(uint64_t *out, const uint64_t *in, const struct ck_perm *perm, uint32_t s, const __m512i *add)
 {
     static const uint8_t rev[8] = {0, 4, 2, 6, 1, 5, 3, 7};
     const struct ck_perm_turn *t = &perm->turn[s];
@@ -22,6 +22,13 @@ static inline __attribute__((always_inline)) void permute64(uint64_t *out, const
 #pragma GCC unroll 8
     for (int h = 0; h < 8; h++) y[h] = _mm512_mask_blend_epi64(t->up[0], x[h], x[(h + 1) % 8]);
 #pragma GCC unroll 8
-    for (int h = 0; h < 8; h++) _mm512_storeu_si512(out + 8 * rev[h], _mm512_mask_blend_epi64(t->up[1], y[h], y[(h + 2) % 8]));
+    for (int h = 0; h < 8; h++) {
+        __m512i sum = _mm512_mask_blend_epi64(t->up[1], y[h], y[(h + 2) % 8]);
+        if (add) {
+            sum = _mm512_add_epi64(sum, _mm512_loadu_si512(out + 8 * rev[h]));
+            sum = _mm512_min_epu64(sum, _mm512_sub_epi64(sum, *add));
+        }
+        _mm512_storeu_si512(out + 8 * rev[h], sum);
+    }
 }
 #endif

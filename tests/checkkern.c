@@ -342,6 +342,11 @@ static void check_inner_key(const struct ck_kernels *k, uint64_t q)
         const bool over = !turned && d > 1 && rnd() & 1;
         uint64_t *out0 = over ? x + at : guarded_at(&mem[2], part * 8, true), *out1 = over ? x + N + at : guarded_at(&mem[3], part * 8, false);
         row.lazy = rnd() & 1;
+        row.add = !row.lazy && !over && rnd() & 1;
+        for (size_t w = 0; row.add && w < part; w++) {
+            out0[w] = rnd() % 3 ? q - 1 - rnd() % q : q - 1, out1[w] = rnd() % q;
+            want0[w] = ck_addmod(want0[w], out0[w], q), want1[w] = ck_addmod(want1[w], out1[w], q);
+        }
         bool ok = k->inner_key(k, out0, out1, &row, at, part);
         if (row.lazy) {         // 50 times q - 1 times the sums
             const uint64_t *many[50], *many0[50], *many1[50], c = q - 50 % q;
