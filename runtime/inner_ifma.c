@@ -82,6 +82,21 @@ INLINE void put(uint64_t *out, const uint64_t *sum, const struct work *w, size_t
         for (uint32_t v = 0; v < 64; v += 8) store(out + v, load(sum + v));
 }
 
+INLINE void fetch64(const uint64_t *a)
+{
+    for (int line = 0; line < 8; line++) _mm_prefetch((const char *)(a + 8 * line), _MM_HINT_T0);
+}
+
+// What the 64 words from `from` on need, into the first-level cache: an automorphism's sources are all over the limb.
+INLINE void fetch(const struct ck_key_row *row, uint32_t d, size_t from, const uint64_t *out0, const uint64_t *out1)
+{
+    for (uint32_t i = 0; i < d; i++) fetch64(row->x[i] + from);
+    if (row->raise) fetch64(row->raise + from);
+    if (!row->add) return;
+    fetch64(out0);
+    fetch64(out1);
+}
+
 INLINE bool run(struct work *w, uint32_t d, uint64_t *out0, uint64_t *out1, size_t at, size_t n)
 {
     const struct ck_key_row *row = w->row;
@@ -93,6 +108,7 @@ INLINE bool run(struct work *w, uint32_t d, uint64_t *out0, uint64_t *out1, size
         const size_t from = source(row, at + k);
         for (uint32_t i = 0; row->ahead[0] && i < d; i++)       // 64 fields of at most 50 bits start on at most 7 cache lines
             for (int line = 0; line < 7; line++) _mm_prefetch((const char *)row->ahead[i] + k / 8 * bits + 64 * line, _MM_HINT_T1);
+        if (k + 2 * 64 < n) fetch(row, d, source(row, at + k + 2 * 64), out0 + k + 2 * 64, out1 + k + 2 * 64);
         if (k + 64 < n) ok &= step(w, d, side, from, source(row, at + k + 64));
         else
             for (uint32_t v = 0; v < 8; v++) product8(w, d, side, from, v);

@@ -53,6 +53,22 @@ static void z_permute(uint64_t *out, const uint64_t *a, const struct ck_perm *pe
     }
 }
 
+// Half the size: rows 2c and 2c + 1 of blocks b and b + 64 take their even lanes from row c, their odd lanes from row c + 4 of block b / 2, the one
+// block from its lower lanes, the other from its upper ones.
+static void spread_twice(uint64_t *out, size_t n, const uint64_t *in)
+{
+    const __m512i lower = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), upper = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+    for (size_t b = 0; b < n; b += 128)
+        for (size_t c = 0; c < 4; c++) {
+            const __m512i even = load(in + b / 2 + 8 * c), odd = load(in + b / 2 + 8 * c + 32);
+            const __m512i x = _mm512_permutex2var_epi64(even, lower, odd), y = _mm512_permutex2var_epi64(even, upper, odd);
+            _mm512_storeu_si512(out + b + 16 * c, x);
+            _mm512_storeu_si512(out + b + 16 * c + 8, x);
+            _mm512_storeu_si512(out + b + 16 * c + 64, y);
+            _mm512_storeu_si512(out + b + 16 * c + 72, y);
+        }
+}
+
 // Lane r of row c of block b holds bit-reversed index (b + 8r + c) / 2^shift of the small transform: 2^shift rows are equal.
 static void z_spread(uint64_t *out, uint32_t logn, const uint64_t *in, uint32_t logm)
 {
@@ -60,6 +76,14 @@ static void z_spread(uint64_t *out, uint32_t logn, const uint64_t *in, uint32_t 
     assert(logm <= logn);
     if (logn < 6) {
         ck_spread_c(out, logn, in, logm);
+        return;
+    }
+    if (shift == 1 && logm >= 6) {
+        spread_twice(out, (size_t)1 << logn, in);
+        return;
+    }
+    if (shift >= 6 && logm < 6) {       // blocks of one value
+        for (size_t i = 0; i < (size_t)1 << logn; i += 8) _mm512_storeu_si512(out + i, splat(in[i >> shift]));
         return;
     }
     const __m128i count = _mm_cvtsi32_si128((int)shift);
