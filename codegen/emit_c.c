@@ -368,8 +368,7 @@ static void boot_shape(FILE *f, const struct ck_boot_shape *s)
     for (uint32_t k = 0; k < s->nstc; k++) fprintf(f, "%s%u", k ? ", " : "", s->stc_radix[k]);
     fprintf(f, "}, .cts_radix = {");
     for (uint32_t k = 0; k < s->ncts; k++) fprintf(f, "%s%u", k ? ", " : "", s->cts_radix[k]);
-    fprintf(f, "},\n    .top = %u, .degree = %u, .doublings = %u, .range = %u, .ratio = %a,\n};\n", s->top, s->degree, s->doublings,
-            s->range, s->ratio);
+    fprintf(f, "},\n    .top = %u, .ratio = %a,\n};\n", s->top, s->ratio);
 }
 
 void emit_model(FILE *f, const struct program *p)

@@ -202,7 +202,7 @@ static enum pass_res bootstrapped(struct search *s, uint32_t left)
     const char *why = ck_params_check(&set.par);
     if (!why) why = ck_boot_check(&set.par, &set.shape);
     ICE_IF(why, "chosen parameters: %s", why);
-    ir_set_int(s->m, &s->m->attrs, "boot_range", set.shape.range);
+    ir_set_int(s->m, &s->m->attrs, "boot_range", CK_BOOT_RANGE);
     ir_set_float(s->m, &s->m->attrs, "boot_ratio", set.shape.ratio);
     double q[CK_MAX_Q];
     for (uint32_t k = 0; k < set.par.nq; k++) q[k] = (double)set.par.q[k];

@@ -175,42 +175,38 @@ enum ck_err ck_boot_cts(struct ck_eval *ev, struct ck_ct *out, const struct ck_c
 }
 
 // out = 2 (x - shift)^2 - 1, one level; the factor two is half the scale.
-static enum ck_err double_angle(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *x, double shift)
+static enum ck_err square(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *x, double shift)
 {
     const double scale = x->scale * x->scale / 2;
-    struct ck_sum sum = {.nproduct = 1, .times = 1, .product = {{x, x}}, .constant = (2 * shift * shift - 1) * scale};
-    if (shift) sum.term[sum.nterm++] = (struct ck_term){x, -4 * shift * (scale / x->scale)};
+    const struct ck_sum sum = {.nproduct = 1, .times = 1, .product = {{x, x}}, .nterm = 1, .term = {{x, -4 * shift * (scale / x->scale)}},
+                               .constant = (2 * shift * shift - 1) * scale};
     return ck_sum_reduce(ev, out, &sum, x->level, scale);
 }
 
-// Relative to 2 q_l the slots are (c + q_0 I) / (q_0 range) whatever the message's own scale, which is put back at the end. Squares and the
-// T_k of the series keep the scale at twice the prime. The series lands where the doublings, each half a square divided by its prime, arrive at q_m.
+// Relative to 2 q_l the slots are (c + q_0 I) / (q_0 K) whatever the message's own scale, which is put back at the end. Squares and the T_k of the
+// series keep the scale at twice the prime.
 enum ck_err ck_boot_evalmod(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_boot *boot)
 {
     const struct ck_context *ctx = ev->ctx;
     const struct ck_boot_shape *s = &boot->shape;
-    const uint64_t *q = ctx->par.q;
-    const uint32_t l = s->top - s->ncts, m = l - ck_poly_depth(s->degree);
+    const uint32_t l = s->top - s->ncts, m = l - 1 - ck_poly_depth(CK_MOD_DEGREE);
     if (in->level != l) return CK_ELEVEL;
     if (in->degree != 1) return CK_EDEGREE;
     const double most = scale_after(boot, CK_BOOT_CTS, scale_after(boot, CK_BOOT_MODRAISE, boot->nominal));
     CK_TRY(check_scale(in->scale, most));
     if (!out->data || out->logn != ctx->logn || out->max_level < m || out->max_degree < 1) return CK_ESHAPE;
-    double start = (double)q[m];
-    for (uint32_t i = s->doublings; i-- > 0;) start = sqrt(2 * start * (double)q[m - i]);
     const double after = scale_after(boot, CK_BOOT_EVALMOD, in->scale);
-    const struct ck_poly cosine = {.degree = s->degree / 2, .c = boot->coeff, .out_scale = start};
+    const struct ck_poly cosine = {.degree = CK_MOD_DEGREE, .c = boot->coeff[0], .out_scale = (double)ctx->par.q[m]};
     const size_t mark = ev->scratch.used, words = ck_ct_view_words(ctx, l - 1, 1);
     size_t most_words = switch_words(ev, 0, l), need;
-    CK_TRY(ck_poly_words(ev, l - 1, &cosine, &need));
+    CK_TRY(ck_poly_words(ev, l - 1, &cosine, CK_MOD_DOUBLINGS, &need));
     if (need > most_words) most_words = need;
     CK_TRY(ck_scratch_reserve(ev, words + most_words + 64));
     struct ck_ct x = *in, y = ck_ct_view(ctx, ck_scratch_take(&ev->scratch, words), l - 1, 1);
-    x.scale = 2 * (double)q[l];
-    enum ck_err err = double_angle(ev, &y, &x, 0.25 / s->range);
-    if (!err) err = ck_poly_eval(ev, out, &y, &cosine);
+    x.scale = 2 * (double)ctx->par.q[l];
+    enum ck_err err = square(ev, &y, &x, 0.25 / CK_BOOT_RANGE);
+    if (!err) err = ck_poly_squares(ev, out, &y, &cosine, CK_MOD_DOUBLINGS);
     ev->scratch.used = mark;
-    for (uint32_t i = 0; i < s->doublings && !err; i++) err = double_angle(ev, out, out, 0);
     if (!err) out->scale = after;         // sin(2 pi c / q_0) / (2 pi c / q_0) = 1
     return err;
 }

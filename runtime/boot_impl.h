@@ -20,7 +20,7 @@ struct ck_boot {
     const struct ck_context *ctx;       // borrowed
     struct ck_boot_shape shape;
     struct boot_map stc[CK_BOOT_MAX_FACTORS], cts[CK_BOOT_MAX_FACTORS];
-    double coeff[CK_BOOT_MAX_DEGREE / 2 + 1];
+    double coeff[CK_MOD_DOUBLINGS + 1][CK_MOD_DEGREE + 1];
     double nominal;                     // ck_boot_nominal
     uint64_t *pt;                       // own: transforms of all plaintexts
     size_t bytes;

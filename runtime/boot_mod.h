@@ -5,10 +5,11 @@
 
 #include "boot_shape.h"
 
-/* The even series of at most `degree` for f(t) = cos(2 pi t / 2^r), t = K x - 1/4, as Chebyshev coefficients c[0..degree/2] in y = 2 (t / K)^2 - 1,
- * fitted where EvalMod needs it: at |K x - i| <= eps for the integers |i| < K, where y is in [-1,1]. After r steps z <- 2 z^2 - 1,
- * z = sin(2 pi K x), which is 2 pi times K x modulo 1 up to the sine's cubic error (2 pi eps)^2 / 6.
- * errors  CK_EPARAM if degree > CK_BOOT_MAX_DEGREE, K outside 2..64, eps outside (0, 1/4]; CK_ENOMEM
- * source  [HK20] (double angle); the quarter is taken off the argument so that the cosine is even and half its products are saved */
-enum ck_err ck_mod_fit(double *c, uint32_t degree, uint32_t r, uint32_t K, double eps);
+/* Chebyshev coefficients of polynomials p_0 .. p_3 in y = 2 (t / K)^2 - 1, t = K x - 1/4, K = CK_BOOT_RANGE: with z_0 = p_0(y) and
+ * z_{i+1} = 2 z_i^2 + p_{i+1}(y), z_3 is sin(2 pi K x) where |K x - I| <= eps for an integer |I| < K, which is 2 pi times K x modulo 1 up to the
+ * sine's cubic error (2 pi eps)^2 / 6. p_0 has all terms, the others only T_k that a series of degree 12 has computed: 1, T_1, T_2, T_4, T_8; 1, T_8;
+ * 1, T_8. Fitted together by least squares with the weights P(I)^(1/3): eps = 2^-10 leaves 2^-21.4 of the range on average (docs/design/0004).
+ * errors  CK_EPARAM if eps is outside (0, 1/4]; CK_ENOMEM
+ * source  [HK20] (double angle), [TS12] (geodesic acceleration) */
+enum ck_err ck_mod_fit(double c[CK_MOD_DOUBLINGS + 1][CK_MOD_DEGREE + 1], double eps);
 #endif

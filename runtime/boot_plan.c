@@ -132,9 +132,9 @@ static enum ck_err make_maps(struct ck_boot *boot, struct boot_map *map, enum ck
     // CtS: half, because the real part is taken as u + conj(u)
     CK_TRY(ck_dft_factors(d, ctx->par.log_slots, stc ? s->stc_radix : s->cts_radix, count, stc, stc ? 1 : 0.5));
     enum ck_err err = CK_OK;
-    // StC keeps the scale; its factors share its primes evenly. CtS starts from q_0 range, where c + q_0 I is (c + q_0 I) / (q_0 range) in
+    // StC keeps the scale; its factors share its primes evenly. CtS starts from q_0 K, where c + q_0 I is (c + q_0 I) / (q_0 K) in
     // [-1, 1], has the trace's factor N/2n, most of it after the first map, and lands on twice the prime of the level, where squares keep it.
-    double from = stc ? 1 : (double)ctx->par.q[0] * s->range, share = 1;
+    double from = stc ? 1 : (double)ctx->par.q[0] * CK_BOOT_RANGE, share = 1;
     for (uint32_t l = 1; stc && l <= s->stc_levels; l++) share *= pow((double)ctx->par.q[l], 1.0 / count);
     for (uint32_t i = 0; i < count && !err; i++) {
         double to = stc ? from * share / (f[i].keep_level ? 1 : (double)ctx->par.q[f[i].level]) : from;
@@ -157,7 +157,7 @@ enum ck_err ck_boot_new(struct ck_boot **out, const struct ck_context *ctx, cons
     size_t at = 0;
     boot->bytes = (size_t)ck_boot_plain_bytes(&ctx->par, shape);
     boot->pt = ck_mem_alloc(boot->bytes);
-    enum ck_err err = boot->pt ? ck_mod_fit(boot->coeff, shape->degree, shape->doublings, shape->range, shape->ratio) : CK_ENOMEM;
+    enum ck_err err = boot->pt ? ck_mod_fit(boot->coeff, shape->ratio) : CK_ENOMEM;
     if (!err) err = make_maps(boot, boot->stc, CK_BOOT_STC, &at);
     if (!err) err = make_maps(boot, boot->cts, CK_BOOT_CTS, &at);
     if (err) {

@@ -21,7 +21,7 @@ static uint32_t sum_radix(const uint32_t *radix, uint32_t count)
 
 uint32_t ck_boot_depth(const struct ck_boot_shape *s)
 {
-    return s->ncts + ck_poly_depth(s->degree) + s->doublings;
+    return s->ncts + 1 + ck_poly_depth(CK_MOD_DEGREE) + CK_MOD_DOUBLINGS;
 }
 
 const char *ck_boot_check(const struct ck_params *par, const struct ck_boot_shape *s)
@@ -34,8 +34,6 @@ const char *ck_boot_check(const struct ck_params *par, const struct ck_boot_shap
         return "the radices (each 1..8) of a transform do not sum to the logarithm of the slots";
     if (s->top >= par->nq) return "ModRaise would go beyond the last prime";
     if (s->top < ck_boot_depth(s) + s->stc_levels) return "bootstrapping takes more levels than there are";
-    if (s->degree < 1 || s->degree > CK_BOOT_MAX_DEGREE) return "the degree of EvalMod is outside 1..127";
-    if (s->range < 2 || s->range > 64) return "the range of EvalMod is outside 2..64";
     if (par->p[0] < par->q[0] / 16) return "the first special prime is much smaller than q_0";
     if (!(s->ratio > 0 && s->ratio <= 0.25)) return "the ratio of message and q_0 is outside (0, 1/4]";
     return NULL;
@@ -43,7 +41,7 @@ const char *ck_boot_check(const struct ck_params *par, const struct ck_boot_shap
 
 void ck_boot_default(struct ck_boot_shape *out, uint32_t log_slots, uint32_t left)
 {
-    *out = (struct ck_boot_shape){.nstc = log_slots < 9 ? 2 : 3, .stc_levels = 2, .ncts = log_slots < 5 ? 2 : (log_slots + 3) / 4, .degree = 31, .doublings = 3, .range = 16,
+    *out = (struct ck_boot_shape){.nstc = log_slots < 9 ? 2 : 3, .stc_levels = 2, .ncts = log_slots < 5 ? 2 : (log_slots + 3) / 4,
                                   .ratio = 0x1p-10};
     for (uint32_t i = 0; i < log_slots; i++) {      // the first factor of CtS wraps around; large radices go where limbs are few
         out->stc_radix[i % out->nstc]++;
@@ -60,12 +58,12 @@ double ck_boot_nominal(const struct ck_params *par, const struct ck_boot_shape *
 double ck_boot_part_scale(const struct ck_params *par, const struct ck_boot_shape *s, enum ck_boot_part part, double in)
 {
     const double q0 = (double)par->q[0];
-    const uint32_t l = s->top - s->ncts, m = l - ck_poly_depth(s->degree);
+    const uint32_t l = s->top - s->ncts, m = l - 1 - ck_poly_depth(CK_MOD_DEGREE);
     switch (part) {
     case CK_BOOT_STC: return in;
     case CK_BOOT_MODRAISE: return in;
-    case CK_BOOT_CTS: return 2 * (double)par->q[l] / (q0 * s->range) * in;
-    case CK_BOOT_EVALMOD: return (double)par->q[m] * 2 * CK_BOOT_PI * (s->range / (2 * (double)par->q[l])) * in;
+    case CK_BOOT_CTS: return 2 * (double)par->q[l] / (q0 * CK_BOOT_RANGE) * in;
+    case CK_BOOT_EVALMOD: return (double)par->q[m] * 2 * CK_BOOT_PI * (CK_BOOT_RANGE / (2 * (double)par->q[l])) * in;
     }
     return in;
 }
@@ -269,21 +267,13 @@ double ck_boot_plain_bytes(const struct ck_params *par, const struct ck_boot_sha
 
 /* ---- time and scratch ---- */
 
-// Relinearisations of a series of this degree by Paterson-Stockmeyer, each at its level: powers of two, the other T_k below 2^m, quotients.
-static double poly_cost(const struct ck_cost *c, const struct ck_params *par, uint32_t level, uint32_t degree)
+// Relinearisations at each level: the squared argument, T_2, T_3 and T_4, T_8, the series, the double angles. The series' two quotients are
+// rescaled. About 20 multiples and products go into sums, half-way down on average.
+static double evalmod_cost(const struct ck_cost *c, const struct ck_params *par, uint32_t level)
 {
-    const uint32_t depth = ck_poly_depth(degree);
-    double best = 1e300;
-    for (uint32_t m = 1; m <= depth; m++) {
-        double sum = 0;
-        for (uint32_t i = 0; i < depth; i++) {
-            const double basis = i < m ? (i ? ldexp(1, (int)i) : 1) : i + 1 < depth ? 1 : 0;     // T_k, 2^i < k <= 2^(i+1)
-            const double quotients = i + 1 >= m ? ldexp(1, (int)(depth - 1 - i)) : 0;
-            sum += (basis + quotients) * ck_cost_keyswitch(c, par, level + 1 - i);
-        }
-        best = fmin(best, sum);
-    }
-    return best;
+    double sum = ck_cost_keyswitch(c, par, level - 1) + 2 * ck_cost_rescale(c, par, level - 2);
+    for (uint32_t i = 0; i < 1 + ck_poly_depth(CK_MOD_DEGREE) + CK_MOD_DOUBLINGS; i++) sum += ck_cost_keyswitch(c, par, level + 1 - i);
+    return sum + 20 * 2 * (level - 3) * (c->t_elt + c->t_mul) * ldexp(par->logn / 16.0, (int)par->logn - 16);
 }
 
 double ck_cost_boot_part(const struct ck_cost *c, const struct ck_params *par, const struct ck_boot_shape *s, enum ck_boot_part part)
@@ -301,10 +291,7 @@ double ck_cost_boot_part(const struct ck_cost *c, const struct ck_params *par, c
     }
     case CK_BOOT_MODRAISE:
         return ldexp(par->logn / 16.0, (int)par->logn - 16) * (2 * s->top + 12) * (c->t_ntt + c->t_elt);
-    case CK_BOOT_EVALMOD:
-        sum = poly_cost(c, par, l, s->degree);
-        for (uint32_t i = 0; i < s->doublings; i++) sum += ck_cost_keyswitch(c, par, l + 1 - ck_poly_depth(s->degree) - i);
-        return sum;
+    case CK_BOOT_EVALMOD: return evalmod_cost(c, par, l);
     }
     return sum;
 }
@@ -329,10 +316,8 @@ double ck_boot_scratch_bytes(const struct ck_params *par, const struct ck_boot_s
             most = fmax(most, 2 * g.d * g.wide + (2 * f[i].ngiant + 4 + 2 * (f[i].ngalois > 0)) * g.wide + 3 * g.ell + 2 * (f[0].level + 1));
         }
     }
-    // EvalMod: the squared argument, the T_k of its series, a stack of partial sums of degree 2, a key switch
-    const uint32_t depth = ck_poly_depth(s->degree / 2);
+    // EvalMod: the squared argument, T_2, T_3, T_4 and T_8, two quotients, a key switch
     const struct gadget g = gadget_at(par, 0, s->top - s->ncts + 1);
-    const double basis = ldexp(1, (int)(depth + 1) / 2) - 1 + depth / 2.0 - 1;
-    most = fmax(most, 2 * g.ell + 2 * basis * (g.ell - 2) + 3 * (depth + 2) * (g.ell - 1) + (g.d + 2) * g.wide + g.ell);
+    most = fmax(most, 2 * g.ell + (2 * 4 + 2 * 2) * (g.ell - 2) + (g.d + 2) * g.wide + g.ell);
     return most * word;
 }

@@ -7,7 +7,10 @@
 
 #define CK_BOOT_PI 3.14159265358979323846
 
-enum { CK_BOOT_MAX_DEGREE = 127, BOOT_MAX_STEPS = (2 << CK_BOOT_MAX_RADIX) };
+/* The series of EvalMod, in the square of its argument, and the double angles after it (boot_mod.h). */
+enum { CK_MOD_DEGREE = 12, CK_MOD_DOUBLINGS = 3 };
+
+enum { BOOT_MAX_STEPS = (2 << CK_BOOT_MAX_RADIX) };
 
 /* One factor of a transform: rotations (giant + baby) of its 2^(radix+1) - 1 diagonals or fewer; all in [0, n), ascending. */
 struct boot_factor {

@@ -243,8 +243,14 @@ const struct ck_key *ck_eval_turn(const struct ck_eval *, int32_t k, uint32_t le
 /* Words of scratch of ck_linear at `level`, reserved on the way. Errors as ck_linear_reserve. */
 enum ck_err ck_linear_words(struct ck_eval *, const struct ck_lin *, uint32_t level, size_t *words);
 
-/* Words of scratch of ck_poly_eval on a ciphertext of level `level`. Errors as ck_poly_eval. */
-enum ck_err ck_poly_words(struct ck_eval *, uint32_t level, const struct ck_poly *, size_t *words);
+/* ck_poly_eval, then `squares` times z <- 2 z^2 + the next row of degree+1 coefficients. A row costs a term for each coefficient, and a product
+ * more for each T_k that the series itself does not need. c: squares + 1 rows. With squares out is not in, the degree is 1 to 64 and the last coefficient
+ * of the first row is not 0.
+ * level   l -> l - ck_poly_depth(degree) - squares, scale exactly out_scale
+ * errors  as ck_poly_eval; CK_ERANGE for other rows */
+enum ck_err ck_poly_squares(struct ck_eval *, struct ck_ct *out, const struct ck_ct *in, const struct ck_poly *, uint32_t squares);
+/* Words of scratch of that on a ciphertext of level `level`. */
+enum ck_err ck_poly_words(struct ck_eval *, uint32_t level, const struct ck_poly *, uint32_t squares, size_t *words);
 
 /* ---- key switching (keyswitch.c) ---- */
 

@@ -81,8 +81,9 @@ double ck_cost_mulpt(const struct ck_cost *, const struct ck_params *, uint32_t 
 /* ceil(log2(degree+1)): levels of ck_poly_eval. */
 uint32_t ck_poly_depth(uint32_t degree);
 
-/* Bootstrapping (boot.h), as plain data. */
-enum { CK_BOOT_MAX_FACTORS = 6, CK_BOOT_MAX_RADIX = 8, CK_BOOT_MAX_KEYS = 2 * CK_BOOT_MAX_FACTORS * (2 << CK_BOOT_MAX_RADIX) };
+/* Bootstrapping (boot.h), as plain data. CK_BOOT_RANGE is K: multiples I of q_0 with |I| < K are removed, all those of an ephemeral secret of
+ * weight 32. */
+enum { CK_BOOT_RANGE = 16, CK_BOOT_MAX_FACTORS = 6, CK_BOOT_MAX_RADIX = 8, CK_BOOT_MAX_KEYS = 2 * CK_BOOT_MAX_FACTORS * (2 << CK_BOOT_MAX_RADIX) };
 
 struct ck_boot_shape {
     uint32_t nstc, ncts;                        // factors of StC and CtS; those of CtS take a level each
@@ -90,8 +91,6 @@ struct ck_boot_shape {
     uint32_t stc_radix[CK_BOOT_MAX_FACTORS];    // log2 of each radix; they sum to log_slots
     uint32_t cts_radix[CK_BOOT_MAX_FACTORS];
     uint32_t top;                               // level that ModRaise reaches
-    uint32_t degree, doublings;                 // of EvalMod
-    uint32_t range;                             // K: |I| < K, 16 for an ephemeral secret of weight 32
     double ratio;                               // Delta / q_0 at level 0: the sine's error is (2 pi ratio)^2 / 6 relative
 };
 
@@ -101,15 +100,15 @@ void ck_boot_default(struct ck_boot_shape *out, uint32_t log_slots, uint32_t lef
 /* NULL if parameters and shape fit each other, else a static sentence that says what is wrong. The following want NULL. */
 const char *ck_boot_check(const struct ck_params *, const struct ck_boot_shape *);
 
-/* Levels between `top` and the result: factors of CtS, degree, doublings. The result has level top - depth. */
+/* Levels between `top` and the result: factors of CtS and EvalMod. The result has level top - depth. */
 uint32_t ck_boot_depth(const struct ck_boot_shape *);
 
 /* The four parts in their order. A ciphertext at scale s <= ck_boot_nominal carries values up to R = ck_boot_nominal / s. Levels and
  * scales of the results are functions of the scale that goes in:
  *   StC      stc_levels -> 0             s -> s
  *   ModRaise 0 -> top                    s -> s
- *   CtS      top -> l = top - ncts       s -> 2 q_l s / (q_0 range)
- *   EvalMod  l -> l' = top - depth       that -> q_m 2 pi s / q_0,   m = l' + doublings */
+ *   CtS      top -> l = top - ncts       s -> 2 q_l s / (q_0 K)
+ *   EvalMod  l -> l' = top - depth       that -> q_m 2 pi s / q_0,   m = l' + 3 */
 enum ck_boot_part { CK_BOOT_STC, CK_BOOT_MODRAISE, CK_BOOT_CTS, CK_BOOT_EVALMOD };
 double ck_boot_nominal(const struct ck_params *, const struct ck_boot_shape *);      // q_0 ratio
 double ck_boot_part_scale(const struct ck_params *, const struct ck_boot_shape *, enum ck_boot_part, double in_scale);

@@ -6,7 +6,8 @@
 // level u or above), or p = q T_h + r with h the largest power of two in it: q is wanted at level u and scale S /
 // scale(T_h), that is, unrescaled at level u+1 and q_{u+1} times that scale; the product and r then meet at level u and
 // scale S. So integers absorb the drift of the scales of T_k. All products and multiples that meet are one ck_sum, formed
-// once, on its way into the relinearisation or the rescale. source [PS73], [BMTH21]
+// once, on its way into the relinearisation or the rescale. Squares may follow, z <- 2 z^2 + multiples of T_k: the factor two
+// is half the scale, and the multiples go into the square's sum. source [PS73], [BMTH21]
 #include "internal.h"
 #include "thread.h"
 
@@ -156,21 +157,25 @@ static enum ck_err make_basis(struct series *s, uint32_t k)
     return ck_sum_reduce(s->ev, &s->t[k], &sum, level, scale);
 }
 
+// Adds multiples of T_k and a constant to a sum at `scale`.
+static enum ck_err add_terms(struct series *s, struct ck_sum *sum, const double *c, uint32_t degree, double scale)
+{
+    for (uint32_t k = 1; k <= degree; k++) {
+        if (c[k] == 0) continue;
+        CK_TRY(make_basis(s, k));
+        sum->term[sum->nterm++] = (struct ck_term){&s->t[k], c[k] * (scale / s->t[k].scale)};
+    }
+    sum->constant += c[0] * scale;
+    return CK_OK;
+}
+
 static enum ck_err evaluate(struct series *s, struct ck_ct *out, const double *c, uint32_t degree, uint32_t level, double scale);
 
 // Adds a series to a sum at level u and `scale`. Quotients stay in scratch for their sum.
 static enum ck_err add_series(struct series *s, struct ck_sum *sum, const double *c, uint32_t degree, uint32_t u, double scale)
 {
     degree = trim(c, degree);
-    if (is_sum(s, c, degree, u)) {
-        for (uint32_t k = 1; k <= degree; k++) {
-            if (c[k] == 0) continue;
-            CK_TRY(make_basis(s, k));
-            sum->term[sum->nterm++] = (struct ck_term){&s->t[k], c[k] * (scale / s->t[k].scale)};
-        }
-        sum->constant += c[0] * scale;
-        return CK_OK;
-    }
+    if (is_sum(s, c, degree, u)) return add_terms(s, sum, c, degree, scale);
     const uint32_t h = 1u << floor_log2(degree);
     double q[MAX_DEGREE / 2 + 2], r[MAX_DEGREE / 2 + 2];
     divide(q, r, c, degree, h);
@@ -201,12 +206,15 @@ static enum ck_err evaluate(struct series *s, struct ck_ct *out, const double *c
     return err;
 }
 
-// The plan of a series that ends at level u, unrescaled, and its scratch.
-static enum ck_err plan_words(struct series *s, const double *c, uint32_t degree, uint32_t u, size_t *words)
+// The plan of a series of nonzero degree that ends at level u, unrescaled, with the T_k that its squares add; the scratch.
+static enum ck_err plan_words(struct series *s, const struct ck_poly *p, uint32_t degree, uint32_t squares, uint32_t u, size_t *words)
 {
     const struct ck_context *ctx = s->ctx;
     const struct ck_evk *evk = s->ev->evk;
-    choose(s, c, degree, u);
+    choose(s, p->c, degree, u);
+    for (uint32_t i = 1; i <= squares; i++)
+        for (uint32_t k = 2; k <= degree; k++)
+            if (p->c[i * (p->degree + 1) + k] != 0) need_basis(s, k);
     if (s->products && !ck_evk_find(evk, 0, s->level)) return CK_EKEY;
     size_t switching = 0;
     for (uint32_t i = 0; s->products && i < evk->ngadget; i++) {
@@ -220,32 +228,37 @@ static enum ck_err plan_words(struct series *s, const double *c, uint32_t degree
     return CK_OK;
 }
 
-enum ck_err ck_poly_words(struct ck_eval *ev, uint32_t level, const struct ck_poly *p, size_t *words)
+enum ck_err ck_poly_words(struct ck_eval *ev, uint32_t level, const struct ck_poly *p, uint32_t squares, size_t *words)
 {
     const uint32_t degree = trim(p->c, p->degree), depth = ck_poly_depth(p->degree), used = ck_poly_depth(degree);
     *words = 0;
-    if (level < depth) return CK_ELEVEL;
+    if (level < depth + squares) return CK_ELEVEL;
     struct series s = {.ev = ev, .ctx = ev->ctx, .level = level - depth + used};
-    return degree ? plan_words(&s, p->c, degree, level - depth + 1, words) : CK_OK;
+    return degree ? plan_words(&s, p, degree, squares, level - depth + 1, words) : CK_OK;
 }
 
 enum ck_err ck_poly_eval(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_poly *p)
+{
+    return ck_poly_squares(ev, out, in, p, 0);
+}
+
+enum ck_err ck_poly_squares(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *in, const struct ck_poly *p, uint32_t squares)
 {
     const struct ck_context *ctx = ev->ctx;
     if (!in->data || in->logn != ctx->logn) return CK_ESHAPE;
     if (in->degree != 1) return CK_EDEGREE;
     if (p->degree > MAX_DEGREE) return CK_ERANGE;
+    const uint32_t depth = ck_poly_depth(p->degree), degree = trim(p->c, p->degree);
+    if (squares && (degree < p->degree || degree - 1 >= 1u << MAX_LOG)) return CK_ERANGE;
     if (!(in->scale > 0) || !(p->out_scale > 0) || !isfinite(p->out_scale)) return CK_ESCALE;
-    for (uint32_t k = 0; k <= p->degree; k++)
+    for (uint32_t k = 0; k < (p->degree + 1) * (squares + 1); k++)
         if (!isfinite(p->c[k])) return CK_ERANGE;
-    const uint32_t depth = ck_poly_depth(p->degree);
-    if (in->level >= ctx->par.nq || in->level < depth) return CK_ELEVEL;
+    if (in->level >= ctx->par.nq || in->level < depth + squares) return CK_ELEVEL;
     const uint32_t end = in->level - depth;
     if (!out->data || out->logn != ctx->logn || out->max_level < end || out->max_degree < 1) return CK_ESHAPE;
 
     // A series with zeros at its end needs less depth: start lower.
-    const uint32_t degree = trim(p->c, p->degree), used = ck_poly_depth(degree);
-    struct series s = {.ev = ev, .ctx = ctx, .level = end + used};
+    struct series s = {.ev = ev, .ctx = ctx, .level = end + ck_poly_depth(degree)};
     s.t[1] = *in;
     s.t[1].level = s.level;
     if (degree == 0) {
@@ -255,11 +268,19 @@ enum ck_err ck_poly_eval(struct ck_eval *ev, struct ck_ct *out, const struct ck_
         return ck_add_const(ev, out, out, p->c[0]);
     }
     size_t words;
-    CK_TRY(plan_words(&s, p->c, degree, end + 1, &words));
+    CK_TRY(plan_words(&s, p, degree, squares, end + 1, &words));
     CK_TRY(ck_scratch_reserve(ev, words));
     const size_t mark = ev->scratch.used;
     place(&s, degree, ck_scratch_take(&ev->scratch, place(&s, degree, NULL)));
-    enum ck_err err = evaluate(&s, out, p->c, degree, end + 1, p->out_scale * (double)ctx->par.q[end + 1]);
+    double scale = p->out_scale;
+    for (uint32_t i = squares; i-- > 0;) scale = sqrt(2 * scale * (double)ctx->par.q[end - i]);
+    enum ck_err err = evaluate(&s, out, p->c, degree, end + 1, scale * (double)ctx->par.q[end + 1]);
+    for (uint32_t i = 1; i <= squares && !err; i++) {
+        scale = out->scale * out->scale / 2;
+        struct ck_sum sum = {.nproduct = 1, .times = 1, .product = {{out, out}}};
+        err = add_terms(&s, &sum, p->c + i * (degree + 1), degree, scale);
+        if (!err) err = ck_sum_reduce(ev, out, &sum, out->level, scale);
+    }
     if (err == CK_OK) out->scale = p->out_scale;
     ev->scratch.used = mark;
     return err;

@@ -18,7 +18,7 @@ struct named_set {
 static const struct named_set named_sets[] = {
     {"standard", 16, 14, 16, 10, 12, 14, 18},
     {"full", 16, 15, 16, 10, 12, 14, 18},
-    {"low", 16, 14, 10, 9, 11, 14, 18},
+    {"low", 16, 14, 10, 8, 10, 14, 18},
 };
 
 static inline uint32_t named_set_primes(uint64_t *q, uint32_t at, uint32_t count, double bits, uint32_t logn)

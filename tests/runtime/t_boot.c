@@ -249,6 +249,26 @@ static void pair(struct world *w, const struct set *s, double min, double mean)
     free(x2);
 }
 
+// EvalMod alone next to every integer |I| < K, the rare ones included: the promise holds up to 12, and nothing runs away beyond.
+static void integers(struct world *w, const struct set *s)
+{
+    const uint32_t l = s->shape.top - s->shape.ncts;
+    const double ratio = s->shape.ratio;
+    double *at = calloc(w->n, sizeof *at);
+    fixture_values(w->x, w->n, 1, 8);
+    for (size_t i = 0; i < w->n; i++) at[i] = ((double)(i % (2 * CK_BOOT_RANGE - 1)) - (CK_BOOT_RANGE - 1) + ratio * w->x[i]) / CK_BOOT_RANGE;
+    CHECK_OK(ck_encrypt(&w->in, w->ctx, w->sk, at, l, 2 * (double)s->par.q[l]));
+    w->in.scale = ck_boot_part_scale(&s->par, &s->shape, CK_BOOT_CTS, ck_boot_scale(w->boot));
+    CHECK_OK(ck_boot_evalmod(w->ev, &w->out, &w->in, w->boot));
+    CHECK_OK(ck_decrypt(w->y, w->ctx, w->sk, &w->out));
+    for (size_t i = 0; i < w->n; i++) {
+        const int turns = abs((int)(i % (2 * CK_BOOT_RANGE - 1)) - (CK_BOOT_RANGE - 1));
+        const double bits = -log2(fabs(w->y[i] - w->x[i]));
+        CHECKF(bits > (turns <= 8 ? 16 : turns <= 12 ? 14 : 4), "I = %d: %.1f bits", turns, bits);
+    }
+    free(at);
+}
+
 static void shapes(const struct set *set)
 {
     struct set s = *set;
@@ -259,7 +279,7 @@ static void shapes(const struct set *set)
     bad.top = s.par.nq;
     CHECK(ck_boot_check(&s.par, &bad));
     bad = s.shape;
-    bad.degree = 0;
+    bad.ratio = 0;
     CHECK(ck_boot_check(&s.par, &bad));
     for (uint32_t log = 2; log <= 15; log++) {
         struct ck_boot_shape d;
@@ -336,6 +356,7 @@ int main(int argc, char **argv)
         data_agrees(&w, &sparse);
         ranges(&w, &sparse, 13);
         pair(&w, &sparse, 14, 17);
+        integers(&w, &sparse);
         fixture_values(w.x, w.n, 1, 1);
         CHECK_OK(ck_encrypt(&w.in, w.ctx, w.sk, w.x, 3, ck_boot_scale(w.boot)));
         no_spare_keys(&w);

@@ -2,6 +2,7 @@
 // Chebyshev series against direct summation: all small degrees, odd and even series, zeros at the end, drifting scales,
 // exact output scale and level, errors.
 #include "fixture.h"
+#include "internal.h"
 
 #include <string.h>
 
@@ -76,6 +77,25 @@ int main(void)
                 const double bits = log2(scale) - 0.5 * par.logn - (d > 63 ? 12 : 9) - log2(norm);
                 CHECK_PRECISION(name, got, want, n, bits, bits + 2);
             }
+        // squares with terms of their own: some T_k that the series has computed, and T_7 that it has not
+        const double rows[3][9] = {{0.1, 0.2, -0.1, 0.05, 0.1, 0, 0.05, 0, 0.3}, {-0.5, 0.1, 0, 0, -0.1, 0, 0, 0, 0.2},
+                                   {-0.4, 0, 0.1, 0, 0, 0, 0, 0.1, 0}};
+        const struct ck_poly chain = {.degree = 8, .c = rows[0], .out_scale = odd_scale};
+        CHECK_OK(ck_encrypt(&x, ctx, sk, v, top, scale));
+        CHECK_OK(ck_poly_squares(ev, &y, &x, &chain, 2));
+        CHECK(y.level == top - 6 && y.scale == odd_scale);
+        for (size_t j = 0; j < n; j++) {
+            want[j] = 0;
+            for (int i = 0; i < 3; i++) want[j] = 2 * want[j] * want[j] + cheb(rows[i], 8, v[j]);
+        }
+        CHECK_OK(ck_decrypt(got, ctx, sk, &y));
+        CHECK_PRECISION("squares", got, want, n, log2(scale) - 0.5 * par.logn - 14, log2(scale) - 0.5 * par.logn - 12);
+        CHECK(ck_poly_squares(ev, &y, &x, &(struct ck_poly){.degree = 65, .c = c, .out_scale = scale}, 0) == CK_OK);
+        CHECK(ck_poly_squares(ev, &y, &x, &(struct ck_poly){.degree = 63, .c = c, .out_scale = scale}, 1) == CK_OK);
+        CHECK(ck_poly_squares(ev, &y, &x, &(struct ck_poly){.degree = 65, .c = c, .out_scale = scale}, 1) == CK_ERANGE);
+        CHECK(ck_poly_squares(ev, &y, &x, &(struct ck_poly){.degree = 0, .c = c, .out_scale = scale}, 1) == CK_ERANGE);
+        CHECK(ck_poly_squares(ev, &y, &x, &(struct ck_poly){.degree = 8, .c = rows[0], .out_scale = scale}, top - 3) == CK_ELEVEL);
+        CHECK(ck_poly_squares(ev, &y, &x, &(struct ck_poly){.degree = 7, .c = rows[0], .out_scale = scale}, 1) == CK_ERANGE);
         CHECK_OK(ck_encrypt(&x, ctx, sk, v, 3, scale));
         struct ck_poly p = {.degree = 16, .c = c, .out_scale = scale};
         CHECK(ck_poly_eval(ev, &y, &x, &p) == CK_ELEVEL);
