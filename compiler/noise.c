@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double sigma = 3.19, boot_roundings = 31, boot_fit = 3.3e-6;
+static const double sigma = 3.19, boot_roundings = 19, boot_fit = 1e-6;
 
 static uint64_t splitmix(uint64_t *s)
 {
@@ -202,9 +202,9 @@ double noise_boot_range(const struct ir_module *m, const struct ir_inst *evalmod
     return q && q->ints.n && stc->type.scale > 0 ? (double)q->ints.v[0] * ratio / stc->type.scale : 0;
 }
 
-// The series of EvalMod leaves an error that depends on the slot and its multiple of q_0, boot_fit of the range on average. Roundings at the
-// scale of its argument, (c + q_0 I) / (q_0 K), reach the message K / ratio times larger; all of CtS, the series and the double angles
-// weigh as much as boot_roundings of them. Both measured with `tacet compare` at n = 2^3 to 2^15 (docs/design/0004-bootstrapping.md).
+// Roundings at the scale of EvalMod's argument, (c + q_0 I) / (q_0 K), reach the message K / ratio times larger; all of CtS, the series and the
+// double angles weigh as much as boot_roundings of them. What does not depend on the number of slots, EvalMod's polynomials and the trace, is
+// boot_fit of the range. Both measured at n = 2^3 to 2^15 (docs/design/0004-bootstrapping.md).
 static double boot_error(const struct ir_module *m, const struct ir_inst *evalmod, double n)
 {
     const struct ir_attr *q = ir_attr_find(m->attrs, "q");
