@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The inner products of digits and key composed of a table's other kernels, a piece at a time: expand, unpack, multiply, permute.
+// Inner products composed of a table's other kernels, a piece at a time: with a key (expand, unpack, multiply, permute), with operands of half
+// the size (spread, multiply).
 // An automorphism maps aligned blocks of a power of two of 64 positions or more to such blocks, because the upper bits of a position are the lower
 // bits of the root's exponent, so that a piece comes from one piece.
 #include "kernels_impl.h"
@@ -43,4 +44,20 @@ bool ck_inner_key_steps(const struct ck_kernels *k, uint64_t *out0, uint64_t *ou
         }
     }
     return ok;
+}
+
+void ck_inner2_half_steps(const struct ck_kernels *k, uint64_t *out0, uint64_t *out1, const uint64_t *const *a, const uint64_t *const *k0,
+                          const uint64_t *const *k1, uint32_t d, size_t n, const struct ck_mod *m)
+{
+    _Alignas(64) uint64_t room[64][128];
+    const uint64_t *x[64], *y[64], *z[64];
+    for (size_t at = 0; at < n; at += 128) {
+        for (uint32_t i = 0; i < d; i++) {
+            k->spread(room[i], 7, a[i] + at / 2, 6);
+            x[i] = room[i];
+            y[i] = k0[i] + at;
+            z[i] = k1[i] + at;
+        }
+        k->inner2(out0 + at, out1 + at, x, y, z, d, 128, m);
+    }
 }

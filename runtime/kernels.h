@@ -98,6 +98,9 @@ struct ck_kernels {
     // k0 and k1 may be lazy sums of inner_key of the same table (n a multiple of 64). out0, out1 distinct; out0 may be a[0] and out1 may be a[1], no other alias with inputs. Offsets into limbs are allowed (tiles): pass shifted pointers.
     void (*inner2)(uint64_t *out0, uint64_t *out1, const uint64_t *const *a, const uint64_t *const *k0,
                    const uint64_t *const *k1, uint32_t d, size_t n, const struct ck_mod *);
+    // The same with a[i] spread from half the size: n/2 words each. n and the place in the limb multiples of 128; no alias. The table is passed as to inner_key.
+    void (*inner2_half)(const struct ck_kernels *, uint64_t *out0, uint64_t *out1, const uint64_t *const *a, const uint64_t *const *k0,
+                        const uint64_t *const *k1, uint32_t d, size_t n, const struct ck_mod *);
     // out = sum a[i] b[i], i < d <= 64, reduced once; no alias.
     void (*inner)(uint64_t *out, const uint64_t *const *a, const uint64_t *const *b, uint32_t d, size_t n,
                   const struct ck_mod *);

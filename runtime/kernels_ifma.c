@@ -50,34 +50,60 @@ static uint32_t lazy_chunk(const struct ck_mod *m)
     return most < 64 ? (uint32_t)most : 64;
 }
 
+struct pairs {
+    const uint64_t *const *a, *const *k0, *const *k1;
+    uint32_t d, chunk;
+    struct wide w;
+};
+
+// Sixteen words of both sums. `half` NULL: the words of a are at i; else a has half the size, and one vector, picked by it from those at `half_at` and
+// 32 words on, serves both rows of eight (spread_twice in kernels_avx512.c).
+INLINE void inner2_16(uint64_t *out0, uint64_t *out1, const struct pairs *p, size_t i, const vec *half, size_t half_at)
+{
+    vec h0 = zero(), l0 = zero(), h1 = zero(), l1 = zero(), h2 = zero(), l2 = zero(), h3 = zero(), l3 = zero();
+    for (uint32_t j = 0, end = p->chunk; j < p->d; end += p->chunk) {
+        if (j) {
+            l0 = low52(reduce_lazy(h0, l0, &p->w), &p->w), l1 = low52(reduce_lazy(h1, l1, &p->w), &p->w);
+            l2 = low52(reduce_lazy(h2, l2, &p->w), &p->w), l3 = low52(reduce_lazy(h3, l3, &p->w), &p->w);
+            h0 = h1 = h2 = h3 = zero();
+        }
+        for (; j < p->d && j < end; j++) {
+            const uint64_t *a = p->a[j];
+            vec x = half ? _mm512_permutex2var_epi64(load(a + half_at), *half, load(a + half_at + 32)) : load(a + i);
+            vec y = load(p->k0[j] + i), z = load(p->k1[j] + i);
+            h0 = hi(h0, x, y), l0 = lo(l0, x, y), h1 = hi(h1, x, z), l1 = lo(l1, x, z);
+            if (!half) x = load(a + i + 8);
+            y = load(p->k0[j] + i + 8), z = load(p->k1[j] + i + 8);
+            h2 = hi(h2, x, y), l2 = lo(l2, x, y), h3 = hi(h3, x, z), l3 = lo(l3, x, z);
+        }
+    }
+    store(out0 + i, reduce(h0, l0, &p->w)), store(out1 + i, reduce(h1, l1, &p->w));
+    store(out0 + i + 8, reduce(h2, l2, &p->w)), store(out1 + i + 8, reduce(h3, l3, &p->w));
+}
+
 static void i_inner2(uint64_t *out0, uint64_t *out1, const uint64_t *const *a, const uint64_t *const *k0,
                      const uint64_t *const *k1, uint32_t d, size_t n, const struct ck_mod *m)
 {
-    const struct wide w = wide_of(m);
-    const uint32_t chunk = lazy_chunk(m);
+    const struct pairs p = {a, k0, k1, d, lazy_chunk(m), wide_of(m)};
     size_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        vec h0 = zero(), l0 = zero(), h1 = zero(), l1 = zero(), h2 = zero(), l2 = zero(), h3 = zero(), l3 = zero();
-        for (uint32_t j = 0, end = chunk; j < d; end += chunk) {
-            if (j) {
-                l0 = low52(reduce_lazy(h0, l0, &w), &w), l1 = low52(reduce_lazy(h1, l1, &w), &w);
-                l2 = low52(reduce_lazy(h2, l2, &w), &w), l3 = low52(reduce_lazy(h3, l3, &w), &w);
-                h0 = h1 = h2 = h3 = zero();
-            }
-            for (; j < d && j < end; j++) {
-                vec x = load(a[j] + i), y = load(k0[j] + i), z = load(k1[j] + i);
-                h0 = hi(h0, x, y), l0 = lo(l0, x, y), h1 = hi(h1, x, z), l1 = lo(l1, x, z);
-                x = load(a[j] + i + 8), y = load(k0[j] + i + 8), z = load(k1[j] + i + 8);
-                h2 = hi(h2, x, y), l2 = lo(l2, x, y), h3 = hi(h3, x, z), l3 = lo(l3, x, z);
-            }
-        }
-        store(out0 + i, reduce(h0, l0, &w)), store(out1 + i, reduce(h1, l1, &w));
-        store(out0 + i + 8, reduce(h2, l2, &w)), store(out1 + i + 8, reduce(h3, l3, &w));
-    }
+    for (; i + 16 <= n; i += 16) inner2_16(out0, out1, &p, i, NULL, 0);
     if (i == n) return;
     const uint64_t *ta[64], *t0[64], *t1[64];
     for (uint32_t j = 0; j < d; j++) ta[j] = a[j] + i, t0[j] = k0[j] + i, t1[j] = k1[j] + i;
     ck_kernels_c.inner2(out0 + i, out1 + i, ta, t0, t1, d, n - i, m);
+}
+
+static void i_inner2_half(const struct ck_kernels *k, uint64_t *out0, uint64_t *out1, const uint64_t *const *a, const uint64_t *const *k0,
+                          const uint64_t *const *k1, uint32_t d, size_t n, const struct ck_mod *m)
+{
+    const struct pairs p = {a, k0, k1, d, lazy_chunk(m), wide_of(m)};
+    const vec lower = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), upper = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+    (void)k;
+    for (size_t b = 0; b < n; b += 128)
+        for (size_t c = 0; c < 4; c++) {
+            inner2_16(out0, out1, &p, b + 16 * c, &lower, b / 2 + 8 * c);
+            inner2_16(out0, out1, &p, b + 64 + 16 * c, &upper, b / 2 + 8 * c);
+        }
 }
 
 static void i_inner(uint64_t *out, const uint64_t *const *a, const uint64_t *const *b, uint32_t d, size_t n,
@@ -196,6 +222,7 @@ void ck_kernels_init_ifma(struct ck_kernels *k)
     k->muladd = i_muladd;
     k->muladd2 = i_muladd2;
     k->inner2 = i_inner2;
+    k->inner2_half = i_inner2_half;
     k->inner = i_inner;
     k->tensor = i_tensor;
     k->mulc = i_mulc;

@@ -76,7 +76,7 @@ static enum ck_err check_terms(const struct ck_lin *lin)
         const struct ck_lin_term *t = &lin->term[i];
         if (t->out >= lin->nout || t->in >= lin->nin) return CK_ESHAPE;
         if (t->giant >= lin->ngiant || t->baby >= lin->nbaby) return CK_ESHAPE;
-        if (!t->pt.rows != !lin->term[0].pt.rows) return CK_EFORMAT;
+        if (!t->pt.rows != !lin->term[0].pt.rows || (t->pt.rows && t->pt.shift != lin->term[0].pt.shift)) return CK_EFORMAT;
         if (!i) continue;
         const struct ck_lin_term *p = t - 1;    // order (out, giant, in)
         if (t->out < p->out || (t->out == p->out && (t->giant < p->giant || (t->giant == p->giant && t->in < p->in))))

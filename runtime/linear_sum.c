@@ -8,7 +8,8 @@
 #include <string.h>
 
 enum {
-    MOST = 64,                              // products before a reduction (ck_kernels.inner2); transforms of plaintexts held at once
+    MOST = 64,                              // products before a reduction (ck_kernels.inner2)
+    HELD = 128,                             // transforms of plaintexts held at once: each source is read so much less often
     PIECE_MIN = 256, PIECE_MAX = 512,       // words of a tile per product, so that the pieces of all babies stay in L1 ...
     L1_WORDS = 1 << 14,                     // ... of which they may take so many
 };
@@ -38,10 +39,30 @@ static void terms_of(const struct lin_map *m, const struct lin_pass *p, const st
     for (*to = *from; *to < g->to && t[*to].in < p->in1; ++*to) {}
 }
 
+static uint32_t last_term(const struct lin_map *m, const struct lin_pass *p)
+{
+    return m->group[p->group1 - 1].to;
+}
+
+// The end of the terms from `from` on whose plaintexts are held at once: the last end of a group among HELD, if there is one.
+static uint32_t batch_end(const struct lin_map *m, const struct lin_pass *p, uint32_t from)
+{
+    if (m->lin->term[0].pt.rows || last_term(m, p) - from <= HELD) return last_term(m, p);
+    uint32_t end = from + HELD;
+    for (uint32_t g = p->group0; g < p->group1 && m->group[g].to <= from + HELD; g++)
+        if (m->group[g].to > from) end = m->group[g].to;
+    return end;
+}
+
 // Whether every plaintext of the pass can be had at once, so that babies need not outlive a tile.
 static bool all_at_once(const struct lin_map *m, const struct lin_pass *p)
 {
-    return m->lin->term[0].pt.rows || m->group[p->group1 - 1].to - m->group[p->group0].from <= MOST;
+    return batch_end(m, p, m->group[p->group0].from) == last_term(m, p);
+}
+
+static uint32_t at_most(uint32_t x, uint32_t most)
+{
+    return x < most ? x : most;
 }
 
 static size_t plain_words(const struct lin_map *m)
@@ -51,11 +72,11 @@ static size_t plain_words(const struct lin_map *m)
 
 size_t ck_lin_sums_words(const struct lin_map *m)
 {
-    const uint32_t terms = m->lin->nterm < MOST ? m->lin->nterm : MOST;
-    const size_t span = m->lin->nterm > MOST ? m->ctx->n : m->tile;
+    const uint32_t terms = m->lin->nterm;
+    const size_t span = terms > HELD ? m->ctx->n : m->tile;
     size_t sources = m->chunk < m->lin->nin ? (size_t)m->chunk * m->most : m->nsource;
     if (!is_made(m) || m->keep) sources = 0;
-    return sources * 2 * span + terms * (plain_words(m) + piece_of(m)) + 2 * piece_of(m) + ck_plain_scratch(m->ctx) + 64;
+    return sources * 2 * span + at_most(terms, HELD) * plain_words(m) + (at_most(terms, MOST) + 2) * piece_of(m) + ck_plain_scratch(m->ctx) + 64;
 }
 
 // Where the tile `at` of a baby comes from: an automorphism maps aligned blocks of a power of two of 64 positions or more to such blocks.
@@ -113,6 +134,7 @@ static void product_piece(const struct lin_map *m, const struct lin_pass *p, con
     const struct ck_mod *mod = &ctx->mod[ck_limb_prime(ctx, m->ell, j)];
     const uint64_t *a[MOST], *x[MOST], *y[MOST];
     uint64_t *sum = m->sums + (group - p->group0) * lin_inner_words(m), *to0 = sum + j * n + at, *to1 = sum + (wide + j) * n + at;
+    const bool half = m->plain[from].logm + 1 == ctx->logn, first_sum = from == m->group[group].from;
     uint32_t d = 0;
     for (uint32_t t = from; t < to; t++) {
         const struct ck_lin_term *term = &m->lin->term[t];
@@ -121,36 +143,42 @@ static void product_piece(const struct lin_map *m, const struct lin_pass *p, con
         const struct ck_plain *pt = &m->plain[t];
         if (is_made(m) && !s->key && j >= m->ell) continue;       // P times it is 0 there
         const uint64_t *values = pt->eval ? pt->eval + ((size_t)j << pt->logm) : w->plain + (t - first) * plain_words(m);
-        a[d] = ck_plain_piece(w->spread + d * piece, ctx, values, pt->logm, at, log2_of(piece));
+        a[d] = half ? values + at / 2 : ck_plain_piece(w->spread + d * piece, ctx, values, pt->logm, at, log2_of(piece));
         x[d] = is_made(m) ? baby_at(m, p, source, 0, j, at, w->babies, base, w->span) : s->poly[0] + j * n + at;
         y[d] = is_made(m) ? baby_at(m, p, source, 1, j, at, w->babies, base, w->span) : s->poly[1] + j * n + at;
         d++;
     }
-    if (from == m->group[group].from) {
-        ctx->k->inner2(to0, to1, a, x, y, d, piece, mod);
-        return;
-    }
-    ctx->k->inner2(w->more, w->more + piece, a, x, y, d, piece, mod);
-    ctx->k->add(to0, to0, w->more, piece, mod);
-    ctx->k->add(to1, to1, w->more + piece, piece, mod);
+    uint64_t *out0 = first_sum ? to0 : w->more, *out1 = first_sum ? to1 : w->more + piece;
+    if (half) ctx->k->inner2_half(ctx->k, out0, out1, a, x, y, d, piece, mod);
+    else ctx->k->inner2(out0, out1, a, x, y, d, piece, mod);
+    if (first_sum) return;
+    ctx->k->add(to0, to0, out0, piece, mod);
+    ctx->k->add(to1, to1, out1, piece, mod);
 }
 
-static void product_group(const struct lin_map *m, const struct lin_pass *p, const struct workspace *w, uint32_t group, uint32_t first,
+// The same for all terms of the group among [first, last).
+static void product_group(const struct lin_map *m, const struct lin_pass *p, const struct workspace *w, uint32_t group, uint32_t first, uint32_t last,
                           uint32_t j, size_t at, size_t base)
 {
     uint32_t from, end;
+    if (m->group[group].to <= first || m->group[group].from >= last) return;
     terms_of(m, p, &m->group[group], &from, &end);
+    if (from < first) from = first;
+    if (end > last) end = last;
     for (uint32_t to; from < end; from = to) {
         to = end - from > MOST ? from + MOST : end;
         product_piece(m, p, w, group, from, to, first, j, at, base);
     }
 }
 
-static void transform(const struct lin_map *m, const struct workspace *w, uint32_t from, uint32_t to, uint32_t first, uint32_t j)
+static void transform(const struct lin_map *m, const struct lin_pass *p, const struct workspace *w, uint32_t first, uint32_t last, uint32_t j)
 {
     const uint32_t prime = ck_limb_prime(m->ctx, m->ell, j);
-    for (uint32_t t = from; t < to; t++)
-        if (!m->plain[t].eval) ck_plain_values(w->plain + (t - first) * plain_words(m), &m->plain[t], m->ctx, prime, w->scratch);
+    for (uint32_t t = first; t < last; t++) {
+        const uint16_t in = m->lin->term[t].in;
+        if (!m->plain[t].eval && in >= p->in0 && in < p->in1)
+            ck_plain_values(w->plain + (t - first) * plain_words(m), &m->plain[t], m->ctx, prime, w->scratch);
+    }
 }
 
 // All that a pass does with one prime.
@@ -158,14 +186,13 @@ static bool sum_limb(const struct lin_map *m, const struct lin_pass *p, uint32_t
 {
     const size_t n = m->ctx->n, tile = m->tile, piece = piece_of(m);
     const bool once = all_at_once(m, p);
-    const uint32_t first = m->group[p->group0].from, terms = m->lin->nterm < MOST ? m->lin->nterm : MOST;
+    const uint32_t begin = m->group[p->group0].from, end = last_term(m, p);
     struct workspace w = {.babies = local, .span = once ? tile : n};
     w.plain = w.babies + (is_made(m) && !m->keep ? (p->source1 - p->source0) * 2 * w.span : 0);
-    w.spread = w.plain + terms * plain_words(m);
-    w.more = w.spread + terms * piece;
+    w.spread = w.plain + at_most(m->lin->nterm, HELD) * plain_words(m);
+    w.more = w.spread + at_most(m->lin->nterm, MOST) * piece;
     w.scratch = w.more + 2 * piece;
     bool ok = true;
-    if (once) transform(m, &w, first, m->group[p->group1 - 1].to, first, j);
     for (size_t base = 0; base < n; base += w.span) {
         for (size_t at = base; is_made(m) && p->make && at < base + w.span; at += tile)
             for (uint32_t s = p->source0; s < p->source1; s++) {
@@ -173,19 +200,11 @@ static bool sum_limb(const struct lin_map *m, const struct lin_pass *p, uint32_t
                                          baby_at(m, p, s, 1, j, at, w.babies, base, w.span)};
                 ok &= make_tile(m, p, s, out, j, at);
             }
-        if (once) {
+        for (uint32_t first = begin, last; first < end; first = last) {
+            last = batch_end(m, p, first);
+            if (base == 0) transform(m, p, &w, first, last, j);
             for (size_t at = base; at < base + w.span; at += piece)
-                for (uint32_t g = p->group0; g < p->group1; g++) product_group(m, p, &w, g, first, j, at, base);
-            continue;
-        }
-        for (uint32_t g = p->group0; g < p->group1; g++) {
-            uint32_t from, end;
-            terms_of(m, p, &m->group[g], &from, &end);
-            for (uint32_t to; from < end; from = to) {
-                to = end - from > MOST ? from + MOST : end;
-                transform(m, &w, from, to, from, j);
-                for (size_t at = base; at < base + w.span; at += piece) product_piece(m, p, &w, g, from, to, from, j, at, base);
-            }
+                for (uint32_t g = p->group0; g < p->group1; g++) product_group(m, p, &w, g, first, last, j, at, base);
         }
     }
     return ok;

@@ -230,6 +230,18 @@ static void check_sums(const struct ck_kernels *k, uint64_t q)
                 }
                 for (int j = 0; j < 6; j++) fill(guarded_at(&mem[j], n * 8, true), n, q, (enum fill)f);
                 uint64_t *o0 = guarded_at(&mem[6], n * 8, true), *o1 = guarded_at(&mem[7], n * 8, true);
+                if (n % 128 == 0) {     // the first halves spread: both inputs, the first n words of a limb of that size
+                    const uint64_t *part[64], *spread[64];
+                    for (uint32_t j = 0; j < 64; j++) {
+                        uint64_t *half = guarded_at(&mem[j % 2], n * 4, true);
+                        ck_kernels_named("c")->spread(ref[2 + j % 2], (uint32_t)__builtin_ctzll(n), half, (uint32_t)__builtin_ctzll(n / 2));
+                        part[j] = half;
+                        spread[j] = ref[2 + j % 2];
+                    }
+                    k->inner2_half(k, o0, o1, part, k0, k1, digits[e], n, &m);
+                    c->inner2(ref[4], ref[5], spread, k0, k1, digits[e], n, &m);
+                    CHECKF(same(o0, ref[4], n) && same(o1, ref[5], n), "%s inner2_half q=%lu d=%u", k->name, q, digits[e]);
+                }
                 k->inner2(o0, o1, a, k0, k1, digits[e], n, &m);
                 c->inner2(ref[0], ref[1], a, k0, k1, digits[e], n, &m);
                 CHECKF(same(o0, ref[0], n) && same(o1, ref[1], n), "%s inner2 q=%lu d=%u", k->name, q, digits[e]);
