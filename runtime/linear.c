@@ -203,15 +203,16 @@ static void lay_out(struct lin_map *m)
     const struct ck_context *ctx = m->ctx;
     const size_t n = ctx->n, inner = lin_inner_words(m);
     m->words = 0;
-    m->pool = take(m, m->kin && !m->keep ? 0 : (m->chunk < m->lin->nin ? (size_t)m->chunk * m->most : m->nsource) * inner);
-    m->mixed = take(m, m->nmixed * (size_t)2 * m->ell * n);
+    m->pool = take(m, m->kin && !m->keep ? 0 : (m->chunk < m->lin->nin ? (size_t)m->chunk * m->most : m->nsource) * 2 *
+                          lin_turned_words(m, m->kin));
+    m->mixed = take(m, m->nmixed * 2 * lin_turned_words(m, 0));
     m->low = take(m, (size_t)2 * m->ell * n);
     m->sums = take(m, m->batch * inner);
     m->outer = take(m, (size_t)2 * (m->ell + m->kout) * n);
     m->spare = take(m, m->lin->nfold || m->lin->ngalois ? (size_t)2 * (m->ell + m->kout) * n : 0);
     m->acc = take(m, (size_t)2 * (m->ell + widest(m)) * n);
     m->digits = take(m, m->g ? ck_digits_words(ctx, m->g, m->level) * (m->kin ? m->chunk : 1) : 0);
-    m->hubs = take(m, m->nhub * (size_t)2 * m->ell * n);
+    m->hubs = take(m, m->nhub * 2 * lin_turned_words(m, 0));
     m->more = take(m, ck_lin_turn_digits(m));
     m->local_words = (ck_lin_sums_words(m) + 7) & ~(size_t)7;
     m->local = take(m, (size_t)ctx->threads * m->local_words);

@@ -73,6 +73,14 @@ static inline size_t lin_words_for(size_t count, size_t size)
     return (count * size + 63) / 64 * 8;
 }
 
+/* Rotated inputs and transforms of plaintexts are read side by side, at one place in each: a power of two apart they would share a few sets of the caches.
+ * Words that set them apart, nine cache lines. */
+enum { LIN_SKEW = 72 };
+/* Words from one polynomial of a rotated input to the next; `special`: special limbs. */
+static inline size_t lin_turned_words(const struct lin_map *m, uint32_t special)
+{
+    return (m->ell + special) * m->ctx->n + LIN_SKEW;
+}
 /* Words of one polynomial pair of an inner sum. */
 static inline size_t lin_inner_words(const struct lin_map *m)
 {

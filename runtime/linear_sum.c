@@ -67,7 +67,7 @@ static uint32_t at_most(uint32_t x, uint32_t most)
 
 static size_t plain_words(const struct lin_map *m)
 {
-    return m->lin->term[0].pt.rows ? 0 : (size_t)2 << m->ctx->par.log_slots;
+    return m->lin->term[0].pt.rows ? 0 : ((size_t)2 << m->ctx->par.log_slots) + LIN_SKEW;
 }
 
 size_t ck_lin_sums_words(const struct lin_map *m)
@@ -76,7 +76,7 @@ size_t ck_lin_sums_words(const struct lin_map *m)
     const size_t span = terms > HELD ? m->ctx->n : m->tile;
     size_t sources = m->chunk < m->lin->nin ? (size_t)m->chunk * m->most : m->nsource;
     if (!is_made(m) || m->keep) sources = 0;
-    return sources * 2 * span + at_most(terms, HELD) * plain_words(m) + (at_most(terms, MOST) + 2) * piece_of(m) + ck_plain_scratch(m->ctx) + 64;
+    return sources * 2 * (span + LIN_SKEW) + at_most(terms, HELD) * plain_words(m) + (at_most(terms, MOST) + 2) * piece_of(m) + ck_plain_scratch(m->ctx) + 64;
 }
 
 // Where the tile `at` of a baby comes from: an automorphism maps aligned blocks of a power of two of 64 positions or more to such blocks.
@@ -114,9 +114,8 @@ static bool make_tile(const struct lin_map *m, const struct lin_pass *p, uint32_
 static uint64_t *baby_at(const struct lin_map *m, const struct lin_pass *p, uint32_t source, uint32_t i, uint32_t j, size_t at,
                          uint64_t *babies, size_t base, size_t span)
 {
-    const uint32_t wide = m->ell + m->kin;
-    if (m->keep) return m->pool + source * lin_inner_words(m) + (i * wide + j) * m->ctx->n + at;
-    return babies + ((source - p->source0) * 2 + i) * span + (at - base);
+    if (m->keep) return m->pool + (source * 2 + i) * lin_turned_words(m, m->kin) + j * m->ctx->n + at;
+    return babies + ((source - p->source0) * 2 + i) * (span + LIN_SKEW) + (at - base);
 }
 
 struct workspace {
@@ -188,7 +187,7 @@ static bool sum_limb(const struct lin_map *m, const struct lin_pass *p, uint32_t
     const bool once = all_at_once(m, p);
     const uint32_t begin = m->group[p->group0].from, end = last_term(m, p);
     struct workspace w = {.babies = local, .span = once ? tile : n};
-    w.plain = w.babies + (is_made(m) && !m->keep ? (p->source1 - p->source0) * 2 * w.span : 0);
+    w.plain = w.babies + (is_made(m) && !m->keep ? (p->source1 - p->source0) * 2 * (w.span + LIN_SKEW) : 0);
     w.spread = w.plain + at_most(m->lin->nterm, HELD) * plain_words(m);
     w.more = w.spread + at_most(m->lin->nterm, MOST) * piece;
     w.scratch = w.more + 2 * piece;

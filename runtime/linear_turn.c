@@ -103,7 +103,7 @@ static enum ck_err make_turn(struct lin_map *m, struct lin_turn *t, const uint64
     const struct ck_context *ctx = m->ctx;
     const struct ck_gadget *g = lin_gadget(m, t->key);
     struct ck_scratch *s = &m->ev->scratch;
-    const size_t poly = m->ell * ctx->n;
+    const size_t poly = m->ell * ctx->n, apart = lin_turned_words(m, 0);
     if (digits) {
         const struct ck_inner_opt opt = {.raise = c[0], .tail = CK_TAIL_P};
         CK_TRY(ck_inner(m->acc, ctx, g, t->key, digits, &opt, m->level));
@@ -112,11 +112,11 @@ static enum ck_err make_turn(struct lin_map *m, struct lin_turn *t, const uint64
         CK_TRY(ck_switch(m->acc, ctx, g, t->key, &what, m->level, s));
     }
     uint64_t **place = t->source ? &at->source : &at->hub, *to = *place;
-    *place += 2 * poly;
+    *place += 2 * apart;
     const struct ck_moddown_opt opt = {.perm = t->key->perm, .coeff = true};
-    ck_moddown(to, poly, ctx, g, m->acc, poly + g->np * ctx->n, 2, m->level, &opt, s);
+    ck_moddown(to, apart, ctx, g, m->acc, poly + g->np * ctx->n, 2, m->level, &opt, s);
     for (uint32_t j = 0; j < 2; j++) {
-        t->poly[j] = to + j * poly;
+        t->poly[j] = to + j * apart;
         if (t->source) m->source[t->source - 1].poly[j] = t->poly[j];
     }
     return CK_OK;
