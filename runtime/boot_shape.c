@@ -101,7 +101,7 @@ static struct gadget gadget_at(const struct ck_params *par, uint32_t id, uint32_
                            .up_pairs = (double)ell * wide - (double)(d - 1) * alpha * alpha - (double)last * last};
 }
 
-// One map: ModUp, hoisted babies, products, giants, one ModDown. Mirrors linear.c. A permuted limb costs about 2.5 elementwise passes, a
+// One map: ModUp, hoisted babies, products, giants, one ModDown. Mirrors linear.c. An inner product with a key costs an expansion and half a product a digit, a
 // product with two polynomials 1.3 single ones. What ModRaise left is a digit as it is.
 static double map_cost(const struct ck_cost *c, const struct ck_params *par, const struct boot_factor *f)
 {
@@ -109,9 +109,9 @@ static double map_cost(const struct ck_cost *c, const struct ck_params *par, con
     const double size = ldexp(par->logn / 16.0, (int)par->logn - 16), babies = f->nbaby - !f->raised, giants = f->ngiant - 1;
     const double down = c->t_ntt * g.wide + c->t_conv * g.k * g.ell + 2 * c->t_elt * g.ell;        // of one polynomial
     const double up = f->raised ? g.wide * c->t_elt : c->t_ntt * g.d * g.wide + c->t_conv * g.up_pairs;
-    const double inner = g.wide * (g.d * (1.3 * c->t_mul + c->t_expand) + 5 * c->t_elt);
+    const double inner = g.wide * (g.d * (0.5 * c->t_mul + c->t_expand) + 2 * c->t_elt);
     const double product = 1.3 * c->t_mul + (f->log_period + 1 < par->logn ? 0.5 * c->t_elt : 0);
-    return size * (up + babies * inner + f->nterm * g.wide * product + giants * (down + up + inner + 4 * g.wide * c->t_elt) +
+    return size * (up + babies * inner + f->nterm * g.wide * product + giants * (down + up + inner + 2 * g.wide * c->t_elt) +
                    (f->ngalois ? down + up + f->ngalois * inner : 0) + 2 * down);
 }
 
