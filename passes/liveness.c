@@ -109,7 +109,9 @@ static double scratch_words(const struct ck_params *par, const struct ir_inst *i
     double wide = limbs + par->np, polys = digits + 4;
     if (i->op == IR_CKKS_linear) polys += 2.0 * (double)plan_list(&v, i, "baby") * i->args[0]->type.count + 2;
     if (i->op == IR_CKKS_poly) polys += 24;
-    return polys * wide;
+    // two threads' transforms of 128 plaintexts of a linear map
+    const double held = i->op == IR_CKKS_linear ? 4 * fmin(128, (double)ir_get_int(i->attrs, "terms", 0)) * ldexp((double)i->type.n, -(int)par->logn) : 0;
+    return polys * wide + held;
 }
 
 /* Registers of all values; ids are in order. */

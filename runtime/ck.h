@@ -152,8 +152,8 @@ struct ck_pt_ref {
 };
 
 /* out[o] = sum over giant steps g of rot_g( sum over (i, baby b) of pt * rot_b(in[i]) ), then for each fold amount f
- * in turn out += rot_f(out), then out += its images under all the automorphisms X -> X^galois[i], then rescale by one prime to out_scale and add the bias (encoded at out_scale). Level l
- * -> l-1, or l where the level is kept. */
+ * in turn out += rot_f(out), then out += its images under all the automorphisms X -> X^galois[i], then rescale by one prime
+ * to out_scale and add the bias (encoded at out_scale). Level l -> l-1, or l where the level is kept. */
 struct ck_lin_term {
     uint16_t out, in;
     uint16_t giant, baby;   // indices into the arrays below
@@ -168,7 +168,7 @@ struct ck_lin {
     const struct ck_pt_ref *bias;           // one per output, NULL if none
     double out_scale;
     bool keep_level;                        // no rescale
-    bool raised;                            // of bootstrapping: one input, left by ModRaise under the sparse secret; one giant step, 0; no folds
+    bool raised;                            // of bootstrapping: one input, left by ModRaise under the sparse secret; one giant step, 0; no folds, no automorphisms
 };
 /* Makes room for a map at input level `level` ahead of time. ck_linear does it by itself, at the price of an
  * allocation in the first run of the largest map.
@@ -179,7 +179,8 @@ enum ck_err ck_linear_reserve(struct ck_eval *, const struct ck_lin *, uint32_t 
  * noise   in's times the slots' weights; per rotation that of ck_relin divided by q_l / |weights|; E from the final
  *         division
  * errors  CK_ELEVEL, CK_EDEGREE, CK_ESCALE; CK_ESHAPE for wrong indices, order of terms, or an output that is an
- *         input; CK_EKEY; CK_EMATCH without weights; CK_EFORMAT for a reference outside them; CK_ENOMEM
+ *         input; CK_EKEY; CK_EMATCH without weights; CK_EFORMAT for a reference outside them, or transforms
+ *         of several sizes; CK_ENOMEM
  * source  [BMTH21] double hoisting */
 enum ck_err ck_linear(struct ck_eval *, struct ck_ct *out, const struct ck_ct *in, const struct ck_lin *);
 

@@ -394,13 +394,6 @@ static void d_muladd(uint64_t *acc, const uint64_t *a, const uint64_t *b, size_t
     if (i < n) ck_kernels_c.muladd(acc + i, a + i, b + i, n - i, m);
 }
 
-static void d_muladd2(uint64_t *acc0, uint64_t *acc1, const uint64_t *a, const uint64_t *k0, const uint64_t *k1, size_t n,
-                      const struct ck_mod *m)
-{
-    d_muladd(acc0, a, k0, n, m);
-    d_muladd(acc1, a, k1, n, m);
-}
-
 // Sums are reduced at every fourth product: below 3.5q.
 static void d_inner(uint64_t *out, const uint64_t *const *a, const uint64_t *const *b, uint32_t d, size_t n,
                     const struct ck_mod *m)
@@ -625,7 +618,6 @@ static void dbl_kernels_init(struct ck_kernels *k)
     k->intt_columns = d_intt_columns;
     k->mul = d_mul;
     k->muladd = d_muladd;
-    k->muladd2 = d_muladd2;
     k->inner = d_inner;
     k->inner2 = d_inner2;
     k->tensor = d_tensor;

@@ -5,7 +5,7 @@
 // bits of the root's exponent, so that a piece comes from one piece.
 #include "kernels_impl.h"
 
-enum { WORDS = 4096 };      // of both parts of a piece's key, on the stack
+enum { WORDS = 2 * 64 * CK_MAX_Q };     // of both parts of a piece's key, on the stack: pieces of 64 words or more
 
 static size_t piece_of(uint32_t d, size_t at, size_t n)
 {
@@ -16,7 +16,7 @@ static size_t piece_of(uint32_t d, size_t at, size_t n)
 
 bool ck_inner_key_steps(const struct ck_kernels *k, uint64_t *out0, uint64_t *out1, const struct ck_key_row *w, size_t at, size_t n)
 {
-    _Alignas(64) uint64_t room[2 * 64 * CK_MAX_Q > WORDS ? 2 * 64 * CK_MAX_Q : WORDS], sum[2][512];
+    _Alignas(64) uint64_t room[WORDS], sum[2][512];
     const size_t piece = piece_of(w->d, at, n), first = at;
     const uint32_t bits = w->mod->bits;
     bool ok = true;

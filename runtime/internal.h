@@ -275,6 +275,11 @@ enum ck_err ck_inner(uint64_t *out, const struct ck_context *, const struct ck_g
 /* The key's part of limb j of inner products of polynomials with ell limbs in Q: all but x and, if wanted, raise, perm, ahead and lazy, which are
  * none. */
 void ck_key_row_init(struct ck_key_row *, const struct ck_context *, const struct ck_gadget *, const struct ck_key *, uint32_t ell, uint32_t j);
+/* Where `tile` words at `at` of a limb come from, an aligned power of two of 64 or more: automorphisms map such blocks to such blocks. NULL: themselves. */
+static inline size_t ck_tile_from(const struct ck_perm *perm, size_t at, size_t tile)
+{
+    return perm ? perm->from[at / 64] & ~(tile - 1) : at;
+}
 /* What is read next: words from `at` on of that limb of the key `next`. */
 void ck_key_row_ahead(struct ck_key_row *, const struct ck_context *, const struct ck_gadget *, const struct ck_key *next, uint32_t ell, uint32_t j,
                       size_t at);
@@ -299,7 +304,7 @@ struct ck_switch {
     const uint64_t *raise[2];       // NULL: none
     const struct ck_sum *sum;
     enum ck_tail tail;
-    uint64_t *into;                 // NULL: the sums are left in acc; else they are added to these two polynomials in QP ...
+    uint64_t *into;                 // NULL: the sums are left in acc; else (no sum, no raise[1], no tail) they are added to these two polynomials in QP ...
     const struct ck_perm *perm;     // ... after an automorphism
     const uint64_t *plus;           // a polynomial in QP for the first sum, NULL: none; not with raise[0]
 };

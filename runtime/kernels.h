@@ -55,7 +55,7 @@ struct ck_key_row {
     const uint64_t *raise;          // with `factor` added to the first sum; NULL: none
     const struct ck_shoup *factor;
     const struct ck_perm *perm;     // of the sums; NULL: none
-    bool lazy;                      // the sums are for inner2 alone and may be left unreduced ...
+    bool lazy;                      // the sums are for inner2 and inner2_half alone and may be left unreduced ...
     bool add;                       // ... or are added to what is there
     const struct ck_mod *mod;
 };
@@ -91,11 +91,9 @@ struct ck_kernels {
     // out = (a - b) c : the tail of rescale and ModDown
     void (*submulc)(uint64_t *out, const uint64_t *a, const uint64_t *b, const struct ck_shoup *c, size_t n,
                     const struct ck_mod *);
-    // inner products with accumulators: acc0 += a k0, acc1 += a k1 (key switching: one read of a)
-    void (*muladd2)(uint64_t *acc0, uint64_t *acc1, const uint64_t *a, const uint64_t *k0, const uint64_t *k1, size_t n,
-                    const struct ck_mod *);
-    // out0 = sum a[i] k0[i], out1 = sum a[i] k1[i], i < d <= 64, reduced once at the end: prefer it to d calls of muladd2.
-    // k0 and k1 may be lazy sums of inner_key of the same table (n a multiple of 64). out0, out1 distinct; out0 may be a[0] and out1 may be a[1], no other alias with inputs. Offsets into limbs are allowed (tiles): pass shifted pointers.
+    // out0 = sum a[i] k0[i], out1 = sum a[i] k1[i], i < d <= 64, reduced once at the end. k0 and k1 may be lazy sums of inner_key of the same table (n a
+    // multiple of 64). out0, out1 distinct; out0 may be a[0] and out1 may be a[1], no other alias with inputs. Offsets into limbs are
+    // allowed (tiles): pass shifted pointers.
     void (*inner2)(uint64_t *out0, uint64_t *out1, const uint64_t *const *a, const uint64_t *const *k0,
                    const uint64_t *const *k1, uint32_t d, size_t n, const struct ck_mod *);
     // The same with a[i] spread from half the size: n/2 words each. n and the place in the limb multiples of 128; no alias. The table is passed as to inner_key.

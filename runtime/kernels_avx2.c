@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The AVX2 table: the additive elementwise kernels, the automorphism and the spreading of subrings; the rest is dbl_tmpl.h's.
+// The AVX2 table: the additive elementwise kernels and the spreading of subrings; the rest is dbl_tmpl.h's.
 #include "expand_aes.h"
 #include <assert.h>
 #include <immintrin.h>

@@ -51,16 +51,6 @@ static void c_submulc(uint64_t *out, const uint64_t *a, const uint64_t *b, const
     for (size_t i = 0; i < n; i++) out[i] = ck_mulshoup(a[i] + m->q - b[i], c, m->q);
 }
 
-static void c_muladd2(uint64_t *acc0, uint64_t *acc1, const uint64_t *a, const uint64_t *k0, const uint64_t *k1, size_t n,
-                  const struct ck_mod *m)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint64_t x = a[i];
-        acc0[i] = ck_reduce128((ck_u128)x * k0[i] + acc0[i], m);
-        acc1[i] = ck_reduce128((ck_u128)x * k1[i] + acc1[i], m);
-    }
-}
-
 // A sum of 64 products is below 2^(6+2 bits) <= 2^(63+bits), the range of ck_reduce128.
 static void c_inner(uint64_t *out, const uint64_t *const *a, const uint64_t *const *b, uint32_t d, size_t n,
                 const struct ck_mod *m)
@@ -157,7 +147,7 @@ const struct ck_kernels ck_kernels_c = {
     .ntt_columns = ck_ntt_columns_c, .ntt_block = ck_ntt_block_c, .intt_block = ck_intt_block_c, .intt_columns = ck_intt_columns_c,
     .add = c_add, .sub = c_sub, .neg = c_neg, .mul = c_mul, .muladd = c_muladd,
     .mulc = c_mulc, .muladdc = c_muladdc, .addc = c_addc, .submulc = c_submulc,
-    .muladd2 = c_muladd2, .inner2 = c_inner2, .inner2_half = ck_inner2_half_steps, .inner = c_inner, .tensor = c_tensor,
+    .inner2 = c_inner2, .inner2_half = ck_inner2_half_steps, .inner = c_inner, .tensor = c_tensor,
     .permute = c_permute, .from_i32 = c_from_i32, .lift = c_lift,
     .conv = ck_conv_c, .expand = ck_expand_c, .unpack = ck_unpack_c, .inner_key = ck_inner_key_steps,
 };

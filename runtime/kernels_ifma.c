@@ -27,19 +27,6 @@ static void i_muladd(uint64_t *acc, const uint64_t *a, const uint64_t *b, size_t
     if (i < n) ck_kernels_c.muladd(acc + i, a + i, b + i, n - i, m);
 }
 
-static void i_muladd2(uint64_t *acc0, uint64_t *acc1, const uint64_t *a, const uint64_t *k0, const uint64_t *k1, size_t n,
-                      const struct ck_mod *m)
-{
-    const struct wide w = wide_of(m);
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        vec x = load(a + i), y = load(k0 + i), z = load(k1 + i);
-        store(acc0 + i, reduce(hi(zero(), x, y), lo(load(acc0 + i), x, y), &w));
-        store(acc1 + i, reduce(hi(zero(), x, z), lo(load(acc1 + i), x, z), &w));
-    }
-    if (i < n) ck_kernels_c.muladd2(acc0 + i, acc1 + i, a + i, k0 + i, k1 + i, n - i, m);
-}
-
 enum { CHUNK = 15 };     // 15 products and a residue: high parts below 15 2^48, low parts below 16 2^52, as reduce() wants
 
 // Products of a residue and a lazy one, below 4q^2 each, before a reduction: their high parts are below 2^52 - 128 together, and the low parts, with
@@ -220,7 +207,6 @@ void ck_kernels_init_ifma(struct ck_kernels *k)
     k->intt_columns = ck_intt_columns_ifma;
     k->mul = i_mul;
     k->muladd = i_muladd;
-    k->muladd2 = i_muladd2;
     k->inner2 = i_inner2;
     k->inner2_half = i_inner2_half;
     k->inner = i_inner;

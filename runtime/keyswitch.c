@@ -5,6 +5,7 @@
 #include "internal.h"
 #include "thread.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { TILE = 4096 };       // columns per conversion task: the tile of all limbs stays in L2
@@ -189,7 +190,7 @@ static bool inner_limb(const struct limb *l, const struct ck_context *ctx, const
         for (uint32_t i = 0; i < row.d && at % span == 0; i++)
             for (size_t s = at; l->open[i] && s < at + span; s += CK_NTT_TILE)
                 k->ntt_block(l->open[i] + s, (uint32_t)(s / CK_NTT_TILE), ntt);
-        if (at + tile < ctx->n) ck_key_row_ahead(&row, ctx, g, key, l->ell, l->j, at + tile);
+        if (at + tile < ctx->n) ck_key_row_ahead(&row, ctx, g, key, l->ell, l->j, ck_tile_from(l->perm, at + tile, tile));
         else row.ahead[0] = NULL;
         ok &= k->inner_key(k, acc0, acc1, &row, at, tile);
         if (l->j < l->ell) raise_tile(acc0, acc1, ctx, g, l->in, &w, l->j, at, tmp);
@@ -252,6 +253,7 @@ enum ck_err ck_switch(uint64_t *acc, const struct ck_context *ctx, const struct 
     // The sums take the place of the first two digits, whose limbs are in cache when they are written.
     uint64_t *place[CK_MAX_Q];
     for (uint32_t i = 0; i < d; i++) place[i] = i < 2 ? acc + i * wide * n : more + (i - 2) * wide * n;
+    assert(!in->into || (!in->sum && !in->raise[1] && in->tail == CK_TAIL_EVAL));
     extend(place, ctx, g, in->a, in->sum, level, coeff);
     int bad = 0;
     CK_PARALLEL_SUM(ctx->threads, bad)

@@ -381,7 +381,12 @@ static enum ck_err add_automorphisms(struct lin_map *m)
         }
         for (size_t at = 0; at < n; at += m->tile)
             for (uint32_t i = 0; i < lin->ngalois; i++) {
+                // the next tile in this order
+                const uint32_t k = (i + 1) % lin->ngalois;
+                const size_t next = k ? at : at + m->tile;
                 uint64_t *to = m->outer + j * n + at;
+                row[i].ahead[0] = NULL;
+                if (next < n) ck_key_row_ahead(&row[i], ctx, m->g, key[k], m->ell, j, ck_tile_from(key[k]->perm, next, m->tile));
                 bad += !ctx->k->inner_key(ctx->k, to, to + poly, &row[i], at, m->tile);
             }
     }
@@ -402,7 +407,7 @@ static enum ck_err add_bias(const struct lin_map *m, struct ck_ct *out, const st
     return CK_OK;
 }
 
-// Folds, the merged ModDown and rescale, the bias.
+// Folds, automorphisms, the merged ModDown and rescale, the bias.
 static enum ck_err finish_output(struct lin_map *m, struct ck_ct *out, uint32_t o)
 {
     const struct ck_context *ctx = m->ctx;

@@ -73,16 +73,11 @@ static size_t plain_words(const struct lin_map *m)
 size_t ck_lin_sums_words(const struct lin_map *m)
 {
     const uint32_t terms = m->lin->nterm;
-    const size_t span = terms > HELD ? m->ctx->n : m->tile;
+    const size_t span = terms > HELD && plain_words(m) ? m->ctx->n : m->tile;
     size_t sources = m->chunk < m->lin->nin ? (size_t)m->chunk * m->most : m->nsource;
     if (!is_made(m) || m->keep) sources = 0;
-    return sources * 2 * (span + LIN_SKEW) + at_most(terms, HELD) * plain_words(m) + (at_most(terms, MOST) + 2) * piece_of(m) + ck_plain_scratch(m->ctx) + 64;
-}
-
-// Where the tile `at` of a baby comes from: an automorphism maps aligned blocks of a power of two of 64 positions or more to such blocks.
-static size_t tile_from(const struct lin_map *m, const struct lin_source *s, size_t at)
-{
-    return s->key->perm ? s->key->perm->from[at / 64] & ~(m->tile - 1) : at;
+    return sources * 2 * (span + LIN_SKEW) + at_most(terms, HELD) * plain_words(m) + (at_most(terms, MOST) + 2) * piece_of(m) +
+           ck_plain_scratch(m->ctx) + 64;
 }
 
 // One tile of both polynomials of a baby modulo QP, limb j. False if the expansion failed.
@@ -106,7 +101,7 @@ static bool make_tile(const struct lin_map *m, const struct lin_pass *p, uint32_
     if (j < m->ell) row.raise = s->poly[0] + j * n;
     const struct lin_source *next = s + 1, *end = m->source + p->source1;
     while (next < end && !next->key) next++;
-    if (next < end) ck_key_row_ahead(&row, ctx, g, next->key, m->ell, j, tile_from(m, next, at));
+    if (next < end) ck_key_row_ahead(&row, ctx, g, next->key, m->ell, j, ck_tile_from(next->key->perm, at, m->tile));
     return k->inner_key(k, out[0], out[1], &row, at, m->tile);
 }
 

@@ -215,9 +215,10 @@ static enum ck_err plan_words(struct series *s, const struct ck_poly *p, uint32_
     for (uint32_t i = 1; i <= squares; i++)
         for (uint32_t k = 2; k <= degree; k++)
             if (p->c[i * (p->degree + 1) + k] != 0) need_basis(s, k);
-    if (s->products && !ck_evk_find(evk, 0, s->level)) return CK_EKEY;
+    const bool switches = s->products || squares;
+    if (switches && !ck_evk_find(evk, 0, s->level)) return CK_EKEY;
     size_t switching = 0;
-    for (uint32_t i = 0; s->products && i < evk->ngadget; i++) {
+    for (uint32_t i = 0; switches && i < evk->ngadget; i++) {
         const struct ck_gadget *g = &evk->gadget[i];
         const uint32_t level = g->max_level < s->level ? g->max_level : s->level;
         const size_t most = ck_keyswitch_scratch(ctx, g, level) + (size_t)2 * (level + 1 + g->np) * ctx->n + 16;
@@ -256,6 +257,7 @@ enum ck_err ck_poly_squares(struct ck_eval *ev, struct ck_ct *out, const struct 
     if (in->level >= ctx->par.nq || in->level < depth + squares) return CK_ELEVEL;
     const uint32_t end = in->level - depth;
     if (!out->data || out->logn != ctx->logn || out->max_level < end || out->max_degree < 1) return CK_ESHAPE;
+    if (squares && out->data == in->data) return CK_ESHAPE;
 
     // A series with zeros at its end needs less depth: start lower.
     struct series s = {.ev = ev, .ctx = ctx, .level = end + ck_poly_depth(degree)};

@@ -256,9 +256,6 @@ static void check_sums(const struct ck_kernels *k, uint64_t q)
                 memset(o0, 0, n * 8);
                 k->inner(o0, a, k0, digits[e], n, &m);
                 CHECKF(same(o0, ref[0], n), "%s inner q=%lu d=%u", k->name, q, digits[e]);
-                k->muladd2(o0, o1, a[0], k0[0], k1[0], n, &m);
-                c->muladd2(ref[0], ref[1], a[0], k0[0], k1[0], n, &m);
-                CHECKF(same(o0, ref[0], n) && same(o1, ref[1], n), "%s muladd2 q=%lu n=%zu", k->name, q, n);
             }
 }
 
@@ -337,7 +334,7 @@ static void check_inner_key(const struct ck_kernels *k, uint64_t q)
         for (uint32_t i = 0; i < d; i++) {
             row.x[i] = x + i * N;
             row.b[i] = b + i * packed;
-            row.ahead[i] = rnd() & 1 ? row.b[i] : NULL;
+            row.ahead[i] = t & 1 ? row.b[i] : NULL;
             row.index[i] = (uint32_t)rnd() >> 1;
             ck_kernels_named("c")->expand(a + i * N, seed, row.index[i], 0, N, &m, NULL);
             for (size_t w = 0; w < N; w++) pack_field(b + i * packed, w, values[i * N + w], m.bits);

@@ -349,7 +349,7 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < sizeof named_sets / sizeof *named_sets; i++) full_size(&named_sets[i]);
         return test_done();
     }
-    struct set sparse = make_set(11, 8, 3, 8, 8), full = make_set(10, 9, 3, 8, 8), few = make_set(10, 4, 3, 8, 8);
+    struct set sparse = make_set(11, 8, 3, 8, 8), full = make_set(10, 9, 3, 8, 8), few = make_set(10, 4, 3, 8, 8), half = make_set(11, 9, 3, 8, 8);
     struct world w;
     if (open_world(&w, &sparse, 1)) {
         messages(&w, 14, 17);
@@ -370,6 +370,12 @@ int main(int argc, char **argv)
         messages(&w, 14, 17);
         pair(&w, &full, 14, 17);
         data_agrees(&w, &full);
+    }
+    close_world(&w);
+    if (open_world(&w, &half, 2)) {     // the shape of the standard set: a trace of one step
+        messages(&w, 14, 17);
+        pair(&w, &half, 14, 17);
+        data_agrees(&w, &half);
     }
     close_world(&w);
     if (open_world(&w, &few, 1)) {      // a long trace

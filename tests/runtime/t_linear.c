@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { NIN = 2, NOUT = 3, MAXTERM = 256 };
+enum { NIN = 2, NOUT = 3, MAXTERM = 640 };
 
 struct net {
     struct ck_lin lin;
@@ -48,7 +48,7 @@ static double *put(struct net *net, const struct ck_context *ctx, struct ck_pt_r
 }
 
 static void net_init(struct net *net, const struct ck_context *ctx, uint32_t level, double in_scale, double out_scale,
-                     uint32_t ngiant, uint32_t nbaby, uint32_t nfold, uint32_t width)
+                     uint32_t ngiant, uint32_t nbaby, uint32_t nfold, uint32_t width, uint32_t repeat)
 {
     const int32_t n = 1 << ctx->par.log_slots;
     memset(net, 0, sizeof *net);
@@ -64,7 +64,8 @@ static void net_init(struct net *net, const struct ck_context *ctx, uint32_t lev
     for (uint16_t o = 0; o < NOUT; o++)
         for (uint16_t g = 0; g < ngiant; g++)
             for (uint16_t i = 0; i < NIN; i++)
-                for (uint16_t b = 0; b < nbaby; b++) {
+                for (uint32_t r = 0; r < repeat * nbaby; r++) {
+                    const uint16_t b = (uint16_t)(r / repeat);
                     if ((o + g + i + b) % 5 == 4 || (o == 2 && i == 0)) continue;   // holes
                     net->term[t] = (struct ck_lin_term){.out = o, .in = i, .giant = g, .baby = b};
                     fixture_values(v, (size_t)n, 1, 100 + t);
@@ -121,14 +122,15 @@ struct bench {
     double *x[NIN], *want[NOUT], *got;
 };
 
-static void run(struct bench *b, uint32_t level, uint32_t ngiant, uint32_t nbaby, uint32_t nfold, uint32_t width,
-                const char *name)
+// Every product of a giant step and a baby occurs `repeat` times, with other plaintexts.
+static void run_many(struct bench *b, uint32_t level, uint32_t ngiant, uint32_t nbaby, uint32_t nfold, uint32_t width, uint32_t repeat,
+                     const char *name)
 {
     const struct ck_params *par = &b->ctx->par;
     const int32_t n = 1 << par->log_slots;
     const double in_scale = (double)par->q[level], out_scale = in_scale * 0.75;
     struct net net;
-    net_init(&net, b->ctx, level, in_scale, out_scale, ngiant, nbaby, nfold, width);
+    net_init(&net, b->ctx, level, in_scale, out_scale, ngiant, nbaby, nfold, width, repeat);
     for (int i = 0; i < NIN; i++) CHECK_OK(ck_encrypt(&b->in[i], b->ctx, b->sk, b->x[i], level, in_scale));
     net_plain(&net, b->want, b->x, n);
     struct ck_eval *ev;
@@ -142,7 +144,7 @@ static void run(struct bench *b, uint32_t level, uint32_t ngiant, uint32_t nbaby
         CHECK(b->out[o].level == level - 1 && b->out[o].scale == out_scale);
         CHECK_OK(ck_decrypt(b->got, b->ctx, b->sk, &b->out[o]));
         // fresh noise through about 2^(5+nfold) products of size one
-        const double bits = log2(in_scale) - 0.5 * par->logn - 10 - nfold;
+        const double bits = log2(in_scale) - 0.5 * par->logn - 10 - nfold - log2(repeat);
         CHECK_PRECISION(name, b->got, b->want[o], (size_t)n, bits, bits + 1.5);
     }
     // the same bits from another number of threads, and from one input at a time
@@ -179,8 +181,15 @@ static void run(struct bench *b, uint32_t level, uint32_t ngiant, uint32_t nbaby
     net_clear(&net);
 }
 
+static void run(struct bench *b, uint32_t level, uint32_t ngiant, uint32_t nbaby, uint32_t nfold, uint32_t width, const char *name)
+{
+    run_many(b, level, ngiant, nbaby, nfold, width, 1, name);
+}
+
 static void run_all(struct bench *b, uint32_t top)
 {
+    run_many(b, top, 4, 4, 0, 2, 6, "more terms than are held at once");
+    run_many(b, top, 1, 4, 1, 2, 24, "a giant step with more terms than are held");
     run(b, top, 4, 4, 0, 4, "giants and babies, int32");
     run(b, top, 1, 4, 2, 2, "babies and folds, int16");
     run(b, top - 1, 4, 1, 0, 4, "giants only");
@@ -226,7 +235,7 @@ int main(void)
         uint32_t logn, log_slots;
         double bits;
         uint32_t nq, np, alpha;
-    } set[] = {{10, 9, 40, 4, 2, 2}, {11, 6, 36, 3, 1, 1}, {12, 11, 45, 10, 5, 5}};
+    } set[] = {{10, 9, 40, 4, 2, 2}, {11, 6, 36, 3, 1, 1}, {12, 11, 45, 10, 5, 5}, {12, 10, 40, 4, 2, 2}};
     for (size_t s = 0; s < sizeof set / sizeof *set; s++) {
         struct ck_params par = fixture_params(set[s].logn, set[s].log_slots, set[s].bits, set[s].nq, set[s].np, set[s].alpha);
         const uint32_t top = par.nq - 1;
