@@ -252,9 +252,9 @@ enum ck_err ck_poly_squares(struct ck_eval *ev, struct ck_ct *out, const struct 
     const uint32_t depth = ck_poly_depth(p->degree), degree = trim(p->c, p->degree);
     if (squares && (degree < p->degree || degree - 1 >= 1u << MAX_LOG)) return CK_ERANGE;
     if (!(in->scale > 0) || !(p->out_scale > 0) || !isfinite(p->out_scale)) return CK_ESCALE;
+    if (in->level >= ctx->par.nq || in->level < depth + squares) return CK_ELEVEL;
     for (uint32_t k = 0; k < (p->degree + 1) * (squares + 1); k++)
         if (!isfinite(p->c[k])) return CK_ERANGE;
-    if (in->level >= ctx->par.nq || in->level < depth + squares) return CK_ELEVEL;
     const uint32_t end = in->level - depth;
     if (!out->data || out->logn != ctx->logn || out->max_level < end || out->max_degree < 1) return CK_ESHAPE;
     if (squares && out->data == in->data) return CK_ESHAPE;
