@@ -67,8 +67,7 @@ static enum ck_err init_key(struct ck_evk *evk, struct ck_key *key)
     if (!key->row) return CK_ENOMEM;
     for (uint32_t j = 0; j < rows; j++)
         key->row[j + 1] = key->row[j] + ctx->n / 8 * ctx->mod[ck_limb_prime(ctx, key->level + 1, j)].bits;
-    key->b = ck_mem_alloc(ck_key_bytes(evk, key));
-    if (!key->b) return CK_ENOMEM;
+    if (!evk->borrowed && !(key->b = ck_mem_alloc(ck_key_bytes(evk, key)))) return CK_ENOMEM;
     const uint32_t galois = ck_key_automorphism(key->galois);
     if (galois <= 1) return CK_OK;
     uint32_t i = 0;
@@ -97,7 +96,7 @@ static enum ck_err fill_evk(struct ck_evk *evk, struct ck_galois_spec *spec, siz
 }
 
 enum ck_err ck_evk_alloc(struct ck_evk **out, const struct ck_context *ctx, const struct ck_galois_spec *spec,
-                         size_t count)
+                         size_t count, bool borrowed)
 {
     if (count > UINT32_MAX / 2) return CK_ERANGE;
     for (size_t i = 0; i < count; i++) {
@@ -108,6 +107,7 @@ enum ck_err ck_evk_alloc(struct ck_evk **out, const struct ck_context *ctx, cons
     struct ck_evk *evk = ck_mem_alloc(sizeof *evk);
     if (!evk) return CK_ENOMEM;
     evk->ctx = ctx;
+    evk->borrowed = borrowed;
     evk->room = (uint32_t)count;
     evk->key = ck_mem_alloc(count * sizeof *evk->key);
     evk->perm_galois = ck_mem_alloc(count * sizeof *evk->perm_galois);
@@ -132,7 +132,7 @@ void ck_evk_free(struct ck_evk *evk)
     if (!evk) return;
     for (uint32_t i = 0; i < evk->nkey; i++) {
         struct ck_key *key = &evk->key[i];
-        if (key->b) ck_mem_free(key->b, ck_key_bytes(evk, key));
+        if (key->b && !evk->borrowed) ck_mem_free(key->b, ck_key_bytes(evk, key));
         if (key->row) ck_mem_free(key->row, (key_rows(evk, key) + 1) * sizeof *key->row);
     }
     for (uint32_t i = 0; i < evk->ngadget; i++) ck_gadget_clear(&evk->gadget[i]);
@@ -238,7 +238,7 @@ enum ck_err ck_evk_new_galois(struct ck_evk **out, const struct ck_context *ctx,
                               const struct ck_galois_spec *spec, size_t count)
 {
     struct ck_evk *evk;
-    CK_TRY(ck_evk_alloc(&evk, ctx, spec, count));
+    CK_TRY(ck_evk_alloc(&evk, ctx, spec, count, false));
     const size_t bytes = (size_t)ctx->nprimes * ctx->n * sizeof(uint64_t);
     uint64_t *work = ck_mem_alloc(bytes);
     enum ck_err err = work ? generate(evk, sk, work) : CK_ENOMEM;

@@ -163,7 +163,7 @@ static const char *key_load(struct ck_evk *evk, struct ck_key *key, const struct
     memcpy(head, s->data, sizeof head);
     if (head[2] != digits || head[3] != g->np) return "was made by another version; run `client keygen` again";
     memcpy(key->seed, s->data + KEY_HEAD - CK_SEED_BYTES, CK_SEED_BYTES);
-    memcpy(key->b, s->data + KEY_HEAD, ck_key_bytes(evk, key));
+    key->b = (uint8_t *)(uintptr_t)s->data + KEY_HEAD;
     uint64_t tile[512];
     for (uint32_t j = 0; j < digits * limbs; j++) {
         const struct ck_mod *m = &ctx->mod[key_prime(ctx, key, g->np, j)];
@@ -186,7 +186,7 @@ const char *ck_evk_load(struct ck_evk **out, const struct ck_context *ctx, const
     }
     struct ck_evk *evk = NULL;
     if (!why) {
-        enum ck_err err = ck_evk_alloc(&evk, ctx, spec, f->nsections);
+        enum ck_err err = ck_evk_alloc(&evk, ctx, spec, f->nsections, true);
         if (err != CK_OK) why = err == CK_ENOMEM ? no_memory : ck_err_text(err);
     }
     free(spec);
@@ -197,10 +197,7 @@ const char *ck_evk_load(struct ck_evk **out, const struct ck_context *ctx, const
     if (!bad) why = no_memory;
     if (!why) {
         CK_PARALLEL(ctx->threads)
-        for (uint32_t i = 0; i < f->nsections; i++) {
-            bad[i] = key_load(evk, &evk->key[i], ctx, &f->section[i]);
-            ck_section_done(f, &f->section[i]);
-        }
+        for (uint32_t i = 0; i < f->nsections; i++) bad[i] = key_load(evk, &evk->key[i], ctx, &f->section[i]);
     }
     for (uint32_t i = 0; i < f->nsections && !why; i++) why = bad[i];
     free(bad);

@@ -139,13 +139,14 @@ struct ck_key {
     uint32_t level;
     uint32_t gadget;                // index into ck_evk.gadget
     uint8_t seed[CK_SEED_BYTES];
-    uint8_t *b;                     // own: digits x (level+1+np) limbs of N residues, packed to the bits of their primes
+    uint8_t *b;                     // own unless ck_evk.borrowed: digits x (level+1+np) limbs of N residues, packed to the bits of their primes
     size_t *row;                    // own: level+2+np byte offsets of the limbs of a digit; the last is its size
     const struct ck_perm *perm;     // borrowed from ck_evk.perm, NULL without automorphism
 };
 struct ck_evk {
     const struct ck_context *ctx;   // borrowed
     uint32_t ngadget, nkey, nperm, room;    // room: entries of the arrays below
+    bool borrowed;                  // the keys' b-parts lie in a file (ck_evk_load)
     struct ck_gadget gadget[CK_MAX_GADGETS];
     struct ck_key *key;             // own, sorted by (galois, level)
     uint32_t *perm_galois;          // own: nperm Galois elements
@@ -176,9 +177,9 @@ static inline void ck_key_gadget(const struct ck_params *par, uint32_t id, uint3
 struct ck_galois_spec {
     uint32_t galois, level;
 };
-/* Keys with all memory and tables but no content (b zero): the file reader fills seed and b of every key. Equal
+/* Keys with all tables but no content: b is zero or, borrowed, NULL until the file reader sets it, with the seed, in every key. Equal
  * specs merge. CK_ENOMEM, CK_ELEVEL. */
-enum ck_err ck_evk_alloc(struct ck_evk **out, const struct ck_context *, const struct ck_galois_spec *, size_t count);
+enum ck_err ck_evk_alloc(struct ck_evk **out, const struct ck_context *, const struct ck_galois_spec *, size_t count, bool borrowed);
 /* Allocates and generates. */
 enum ck_err ck_evk_new_galois(struct ck_evk **out, const struct ck_context *, const struct ck_secret *,
                               const struct ck_galois_spec *, size_t count);

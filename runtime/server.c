@@ -31,6 +31,7 @@ struct server {
     struct ck_context *ctx;
     struct ck_weights *weights;
     struct ck_evk *evk;
+    struct ck_file keys;            // open with evk, which borrows from it
     struct ck_boot *boot;           // NULL: the program does not bootstrap
     struct ck_eval *eval;
     struct ck_ct **reg;             // own: nregs arrays
@@ -110,11 +111,10 @@ static int load(struct server *s, struct ck_print *keys)
     }
     if (why) return ck_fail(p, s->weights_path, "%s%s", why, access(s->weights_path, F_OK) ? "; give it with --weights" : "");
 
-    why = ck_file_open(&f, p->keys, CK_KIND_EVAL);
+    why = ck_file_open(&s->keys, p->keys, CK_KIND_EVAL);
     if (why) return ck_fail(p, p->keys, "%s", why);
-    why = ck_evk_load(&s->evk, s->ctx, &f);
-    *keys = f.prints.keys;
-    ck_file_close(&f);
+    why = ck_evk_load(&s->evk, s->ctx, &s->keys);
+    *keys = s->keys.prints.keys;
     if (!why) {
         size_t count;
         struct ck_galois_spec *spec = ck_program_keys(p, s->ctx, &count);
@@ -157,6 +157,7 @@ static void unload(struct server *s)
     ck_eval_free(s->eval);
     ck_boot_free(s->boot);
     ck_evk_free(s->evk);
+    ck_file_close(&s->keys);
     ck_weights_close(s->weights);
     ck_context_free(s->ctx);
     free(s->weights_path);

@@ -29,6 +29,7 @@ struct ck_progress;
 struct ck_galois_spec;
 const char *ck_evk_generate(struct ck_writer *, const char *path, const struct ck_context *, const struct ck_secret *,
                             const struct ck_print *keys, const struct ck_galois_spec *, size_t count, struct ck_progress *);
+/* The keys' b-parts stay in the file: it is closed after the keys are freed. */
 const char *ck_evk_load(struct ck_evk **out, const struct ck_context *, const struct ck_file *);
 /* NULL if every key wanted is there at its level or above. */
 const char *ck_evk_covers(const struct ck_evk *, const struct ck_galois_spec *, size_t count);

@@ -295,7 +295,7 @@ static void sparse_key_rule(const struct world *w)
 {
     struct ck_evk *evk = NULL;
     struct ck_galois_spec spec = {CK_KEY_SPARSE, 1};
-    CHECK(ck_evk_alloc(&evk, w->ctx, &spec, 1) == CK_ESECURE && !evk);
+    CHECK(ck_evk_alloc(&evk, w->ctx, &spec, 1, false) == CK_ESECURE && !evk);
     int found = 0;
     for (uint32_t i = 0; i < w->evk->nkey; i++) {
         const struct ck_key *k = &w->evk->key[i];

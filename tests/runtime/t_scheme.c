@@ -189,7 +189,7 @@ static void equal_bits(struct world *w)
             CHECK_OK(ck_context_new(&ctx, params(), threads));
             for (uint32_t k = 0; k < w->evk->nkey; k++)
                 spec[k] = (struct ck_galois_spec){w->evk->key[k].galois, w->evk->key[k].level};
-            CHECK_OK(ck_evk_alloc(&evk, ctx, spec, w->evk->nkey));
+            CHECK_OK(ck_evk_alloc(&evk, ctx, spec, w->evk->nkey, false));
             for (uint32_t k = 0; k < evk->nkey; k++) {
                 memcpy(evk->key[k].seed, w->evk->key[k].seed, CK_SEED_BYTES);
                 memcpy(evk->key[k].b, w->evk->key[k].b, ck_key_bytes(evk, &evk->key[k]));
