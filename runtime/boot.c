@@ -175,7 +175,7 @@ enum ck_err ck_boot_cts(struct ck_eval *ev, struct ck_ct *out, const struct ck_c
 }
 
 // out = 2 (x - shift)^2 - 1, one level; the factor two is half the scale.
-static enum ck_err square(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *x, double shift)
+static enum ck_err shifted_square(struct ck_eval *ev, struct ck_ct *out, const struct ck_ct *x, double shift)
 {
     const double scale = x->scale * x->scale / 2;
     const struct ck_sum sum = {.nproduct = 1, .times = 1, .product = {{x, x}}, .nterm = 1, .term = {{x, -4 * shift * (scale / x->scale)}},
@@ -204,7 +204,7 @@ enum ck_err ck_boot_evalmod(struct ck_eval *ev, struct ck_ct *out, const struct 
     CK_TRY(ck_scratch_reserve(ev, words + most_words + 64));
     struct ck_ct x = *in, y = ck_ct_view(ctx, ck_scratch_take(&ev->scratch, words), l - 1, 1);
     x.scale = 2 * (double)ctx->par.q[l];
-    enum ck_err err = square(ev, &y, &x, 0.25 / CK_BOOT_RANGE);
+    enum ck_err err = shifted_square(ev, &y, &x, 0.25 / CK_BOOT_RANGE);
     if (!err) err = ck_poly_squares(ev, out, &y, &cosine, CK_MOD_DOUBLINGS);
     ev->scratch.used = mark;
     if (!err) out->scale = after;         // sin(2 pi c / q_0) / (2 pi c / q_0) = 1

@@ -156,8 +156,7 @@ struct limb {
     uint64_t *acc0, *acc1;              // N words each; may be those of the first two digits
     const uint64_t *digit[CK_MAX_Q];
     uint64_t *open[CK_MAX_Q];           // the digit's limb where its transform is still to be done, else NULL
-    const struct ck_switch *in;         // what is raised
-    const struct ck_perm *perm;         // of the sums; NULL: none
+    const struct ck_switch *in;         // what is raised, where the sums go
     bool coeff;                         // the sums are wanted in coefficient form
 };
 
@@ -167,13 +166,13 @@ static bool inner_limb(const struct limb *l, const struct ck_context *ctx, const
 {
     const struct ck_kernels *k = ctx->k;
     const struct ck_ntt *ntt = ctx->ntt[ck_limb_prime(ctx, l->ell, l->j)];
-    const size_t tile = tile_size(ctx), span = l->perm ? ctx->n : tile;    // with an automorphism a tile may need any other one
-    const struct ck_shoup one = ck_shoup_init(1, &ctx->mod[ck_limb_prime(ctx, l->ell, l->j)]);
+    const size_t tile = tile_size(ctx), span = l->in->perm ? ctx->n : tile;    // with an automorphism a tile may need any other one
+    const struct ck_shoup one = ck_shoup_init(1, &ctx->mod[ck_limb_prime(ctx, l->ell, l->j)]);     // factor of what is not raised
     struct ck_key_row row;
     struct lower w;
     bool ok = true;
     ck_key_row_init(&row, ctx, g, key, l->ell, l->j);
-    row.perm = l->perm;
+    row.perm = l->in->perm;
     row.add = l->in->into;
     if (l->j < l->ell && l->in->raise[0]) row.raise = l->in->raise[0] + l->j * ctx->n;
     if (l->in->plus) {
@@ -190,7 +189,7 @@ static bool inner_limb(const struct limb *l, const struct ck_context *ctx, const
         for (uint32_t i = 0; i < row.d && at % span == 0; i++)
             for (size_t s = at; l->open[i] && s < at + span; s += CK_NTT_TILE)
                 k->ntt_block(l->open[i] + s, (uint32_t)(s / CK_NTT_TILE), ntt);
-        if (at + tile < ctx->n) ck_key_row_ahead(&row, ctx, g, key, l->ell, l->j, ck_tile_from(l->perm, at + tile, tile));
+        if (at + tile < ctx->n) ck_key_row_ahead(&row, ctx, g, key, l->ell, l->j, ck_tile_from(row.perm, at + tile, tile));
         else row.ahead[0] = NULL;
         ok &= k->inner_key(k, acc0, acc1, &row, at, tile);
         if (l->j < l->ell) raise_tile(acc0, acc1, ctx, g, l->in, &w, l->j, at, tmp);
@@ -229,11 +228,11 @@ enum ck_err ck_inner(uint64_t *out, const struct ck_context *ctx, const struct c
 {
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell);
     const size_t n = ctx->n;
-    const struct ck_switch raise = {.raise = {opt->raise, NULL}};
+    const struct ck_switch raise = {.raise = {opt->raise, NULL}, .perm = opt->perm};
     int bad = 0;
     CK_PARALLEL_SUM(ctx->threads, bad)
     for (uint32_t j = 0; j < wide; j++) {
-        struct limb l = {.j = j, .ell = ell, .acc0 = out + j * n, .acc1 = out + (wide + j) * n, .in = &raise, .perm = opt->perm,
+        struct limb l = {.j = j, .ell = ell, .acc0 = out + j * n, .acc1 = out + (wide + j) * n, .in = &raise,
                          .coeff = j >= ell && opt->tail == CK_TAIL_P};
         for (uint32_t i = 0; i < d; i++) l.digit[i] = digits + (i * wide + j) * n;
         bad += !inner_limb(&l, ctx, g, key, NULL);
@@ -259,7 +258,7 @@ enum ck_err ck_switch(uint64_t *acc, const struct ck_context *ctx, const struct 
     CK_PARALLEL_SUM(ctx->threads, bad)
     for (uint32_t j = 0; j < wide; j++) {
         // everything that concerns one prime, while it is in cache
-        struct limb l = {.j = j, .ell = ell, .acc0 = to + j * n, .acc1 = to + (wide + j) * n, .in = in, .perm = in->perm, .coeff = j >= first_coeff};
+        struct limb l = {.j = j, .ell = ell, .acc0 = to + j * n, .acc1 = to + (wide + j) * n, .in = in, .coeff = j >= first_coeff};
         for (uint32_t i = 0; i < d; i++) {
             uint64_t *limb = place[i] + j * n;
             const bool own = own_limb(g, ell, i, j);

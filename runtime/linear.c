@@ -271,6 +271,15 @@ static void add_low(const struct lin_map *m, uint64_t *sum, const uint64_t *a, u
         m->ctx->k->add(sum + j * m->ctx->n, sum + j * m->ctx->n, a + j * m->ctx->n, m->ctx->n, &m->ctx->mod[j]);
 }
 
+// The outer sum again, before automorphisms of it are added to it.
+static uint64_t *copy_outer(const struct lin_map *m)
+{
+    const size_t n = m->ctx->n;
+    CK_PARALLEL(m->ctx->threads)
+    for (uint32_t t = 0; t < 2 * (m->ell + m->kout); t++) memcpy(m->spare + t * n, m->outer + t * n, n * sizeof *m->spare);
+    return m->spare;
+}
+
 // outer += a, two polynomials with kout special limbs.
 static void add_wide(const struct lin_map *m, const uint64_t *a)
 {
@@ -363,8 +372,7 @@ static enum ck_err add_automorphisms(struct lin_map *m)
         key[i] = ck_evk_find(m->ev->evk, lin->galois[i], m->level);
         if (!key[i] || lin_gadget(m, key[i]) != m->g) return CK_EKEY;
     }
-    memcpy(m->spare, m->outer, 2 * poly * sizeof *m->spare);
-    ck_moddown(m->low, 0, ctx, m->g, m->spare + poly, 0, 1, m->level, &plain, &m->ev->scratch);
+    ck_moddown(m->low, 0, ctx, m->g, copy_outer(m) + poly, 0, 1, m->level, &plain, &m->ev->scratch);
     ck_modup(m->digits, ctx, m->g, m->low, m->level, &m->ev->scratch);
     int bad = 0;
     CK_PARALLEL_SUM(ctx->threads, bad)
@@ -414,8 +422,7 @@ static enum ck_err finish_output(struct lin_map *m, struct ck_ct *out, uint32_t 
     const struct ck_lin *lin = m->lin;
     const size_t n = ctx->n, poly = (m->ell + m->kout) * n;
     for (uint32_t f = 0; f < lin->nfold; f++) {
-        uint64_t *copy = m->spare;
-        memcpy(copy, m->outer, 2 * poly * sizeof *copy);
+        uint64_t *copy = copy_outer(m);
         const int32_t fold = ck_rotation(m->ctx, lin->fold[f]);
         if (fold) CK_TRY(turn_sum(m, copy, m->kout, fold, NULL, 0, 0));
         else add_wide(m, copy);
