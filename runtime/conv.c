@@ -5,14 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-// The inverse of odd p modulo 2^52 by Newton's iteration: each step doubles the correct bits, from 3.
-static uint64_t inverse52(uint64_t p)
-{
-    uint64_t x = p;
-    for (int i = 0; i < 5; i++) x *= 2 - p * x;
-    return x & ((1ull << 52) - 1);
-}
-
 // Product of all of from[] except number `skip`, modulo m.
 static uint64_t product_but(const struct ck_mod *from, uint32_t n, uint32_t skip, const struct ck_mod *m)
 {
@@ -54,9 +46,8 @@ struct ck_conv *ck_conv_new(const uint64_t *from, uint32_t nfrom, const uint64_t
     t->inv = malloc((nfrom + 1) * sizeof *t->inv);
     t->c = malloc((entries + 1) * sizeof *t->c);
     t->c52 = malloc((entries + 1) * sizeof *t->c52);
-    t->npinv52 = malloc((nto + 1) * sizeof *t->npinv52);
     t->parts = malloc((3 * entries + 1) * sizeof *t->parts);
-    if (!t->from || !t->to || !t->hat_inv || !t->inv || !t->c || !t->c52 || !t->npinv52 || !t->parts) {
+    if (!t->from || !t->to || !t->hat_inv || !t->inv || !t->c || !t->c52 || !t->parts) {
         ck_conv_free(t);
         return NULL;
     }
@@ -69,7 +60,6 @@ struct ck_conv *ck_conv_new(const uint64_t *from, uint32_t nfrom, const uint64_t
     for (uint32_t j = 0; j < nto; j++) {
         t->to[j] = ck_mod_init(to[j]);
         const struct ck_mod *m = &t->to[j];
-        t->npinv52[j] = (1ull << 52) - inverse52(to[j]);
         uint64_t *c = t->c + (size_t)j * (nfrom + 1), *c52 = t->c52 + (size_t)j * (nfrom + 1);
         for (uint32_t i = 0; i <= nfrom; i++) {
             uint64_t x = product_but(t->from, nfrom, i, m);
@@ -93,7 +83,6 @@ void ck_conv_free(struct ck_conv *t)
     free(t->inv);
     free(t->c);
     free(t->c52);
-    free(t->npinv52);
     free(t->parts);
     free(t);
 }

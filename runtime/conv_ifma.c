@@ -51,7 +51,7 @@ INLINE void block(uint64_t *const *out, size_t at, size_t len, const uint64_t (*
         }
 #pragma GCC unroll 4
         for (int g = 0; g < G; g++) {
-            const vec npinv = splat(t->npinv52[j + (uint32_t)g]), p = splat(t->to[j + (uint32_t)g].q);
+            const vec npinv = splat(t->to[j + (uint32_t)g].npinv52), p = splat(t->to[j + (uint32_t)g].q);
             const vec w = splat(cm[(size_t)g * rows + t->nfrom]);
 #pragma GCC unroll 4
             for (size_t e = 0; e < E; e++) {

@@ -184,10 +184,12 @@ enum ck_err ck_key_fill(struct ck_evk *evk, struct ck_key *key, const uint64_t *
         for (uint32_t t = 0; t < d * wide; t++) {
             const uint32_t i = t / wide, j = t % wide, prime = ck_limb_prime(ctx, ell, j);
             const struct ck_mod *mod = &ctx->mod[prime];
+            const struct ck_shoup form = ck_shoup_init(mod->r52, mod);
             uint64_t *a = tmp + (size_t)ck_thread_index() * 2 * ctx->n, *b = a + ctx->n;
             k->from_i32(b, error + i * ctx->n, 0, ctx->n, mod);
             k->ntt(b, ctx->ntt[prime]);
             if (j < ell && j / g->alpha == i) k->muladdc(b, from + j * ctx->n, &g->p[j], ctx->n, mod);
+            k->mulc(b, b, &form, ctx->n, mod);
             bad += !k->expand(a, key->seed, ck_key_stream(i, prime), 0, ctx->n, mod, NULL);
             k->mul(a, a, to + prime * ctx->n, ctx->n, mod);
             k->sub(b, b, a, ctx->n, mod);

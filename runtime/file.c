@@ -45,6 +45,12 @@ struct ck_print ck_print_params(const struct ck_params *p)
     return f;
 }
 
+// Evaluation keys of version 1 were not in Montgomery form.
+static uint64_t version_of(uint64_t kind)
+{
+    return kind == CK_KIND_EVAL ? 2 : 1;
+}
+
 static const char *kind_name(uint32_t kind)
 {
     switch (kind) {
@@ -62,7 +68,7 @@ const char *ck_file_parse(struct ck_file *out, const void *bytes, size_t len, en
     if (len < 8 || memcmp(b, magic, 6)) return len ? "is not a tacet file" : "is empty";
     if (memcmp(b, magic, 8)) return "was changed in transfer (line ends); copy it in binary mode";
     if (len < HEAD + 4) return "is truncated";
-    if (get(b + 8, 4) != CK_FILE_VERSION) return "has a format version that this program does not know; make it anew";
+    if (get(b + 8, 4) != version_of(get(b + 12, 4))) return "has a format version that this program does not know; make it anew";
     uint64_t n = get(b + 24, 4), align = get(b + 28, 4), total = get(b + 16, 8), pos = HEAD + n * ENTRY;
     if (n > CK_FILE_SECTIONS_MAX) return "is damaged (header)";
     if (len < pos + 4) return "is truncated";
@@ -151,7 +157,7 @@ const char *ck_writer_open(struct ck_writer *w, const char *path, unsigned mode,
     w->head = calloc(1, w->pos);
     if (!w->head) return "out of memory";
     memcpy(w->head, magic, 8);
-    put(w->head + 8, CK_FILE_VERSION, 4);
+    put(w->head + 8, version_of(kind), 4);
     put(w->head + 12, kind, 4);
     put(w->head + 24, nsections, 4);
     put(w->head + 28, align, 4);

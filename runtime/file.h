@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 enum ck_kind { CK_KIND_SECRET = 1, CK_KIND_EVAL, CK_KIND_CIPHERTEXT, CK_KIND_WEIGHTS };
-enum { CK_FILE_VERSION = 1, CK_FILE_SECTIONS_MAX = 1 << 20 };
+enum { CK_FILE_SECTIONS_MAX = 1 << 20 };
 
 /* 32 bytes that are equal for equal things; all zero where a kind of file has none. */
 struct ck_print {

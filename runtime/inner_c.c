@@ -4,6 +4,7 @@
 // An automorphism maps aligned blocks of a power of two of 64 positions or more to such blocks, because the upper bits of a position are the lower
 // bits of the root's exponent, so that a piece comes from one piece.
 #include "kernels_impl.h"
+#include "mod.h"
 
 enum { WORDS = 2 * 64 * CK_MAX_Q };     // of both parts of a piece's key, on the stack: pieces of 64 words or more
 
@@ -19,6 +20,8 @@ bool ck_inner_key_steps(const struct ck_kernels *k, uint64_t *out0, uint64_t *ou
     _Alignas(64) uint64_t room[WORDS], sum[2][512];
     const size_t piece = piece_of(w->d, at, n), first = at;
     const uint32_t bits = w->mod->bits;
+    // 2^-52: the number k < q with k 2^52 = 1 modulo q
+    const struct ck_shoup back = ck_shoup_init((uint64_t)(((ck_u128)w->mod->npinv52 * w->mod->q + 1) >> 52), w->mod);
     bool ok = true;
     for (; n; n -= piece, at += piece, out0 += piece, out1 += piece) {
         const size_t from = w->perm ? w->perm->from[at / 64] & ~(piece - 1) : at;
@@ -35,6 +38,8 @@ bool ck_inner_key_steps(const struct ck_kernels *k, uint64_t *out0, uint64_t *ou
         const bool apart = w->perm || w->add;
         uint64_t *to0 = apart ? sum[0] : out0, *to1 = apart ? sum[1] : out1;
         k->inner2(to0, to1, x, b, a, w->d, piece, w->mod);
+        k->mulc(to0, to0, &back, piece, w->mod);
+        k->mulc(to1, to1, &back, piece, w->mod);
         if (w->raise) k->muladdc(to0, w->raise + from, w->factor, piece, w->mod);
         for (uint32_t i = 0; apart && i < 2; i++) {
             uint64_t *out = i ? out1 : out0, *turned = w->add ? room : out, *from_sum = sum[i];

@@ -3,33 +3,41 @@
 // expanded between the products of these; keys are unpacked on their way into the products, sums are reduced once and permuted in the first-level
 // cache.
 //
-// Digits and b are below 2^50, a is left below 2q <= 2^51: seven products of digit and a, or seven of digit and b and that with P, have high
-// parts below 2^52 together, as reduce() wants.
+// A sum h 2^52 + l is reduced by Montgomery's method as in conv_ifma.c: l starts at 2^52 - 1, and with m = -l0 q^-1 modulo 2^52, where l0 is the sum
+// of low halves, h + HI(m q) + (l >> 52) is the sum and m q over 2^52, exactly. Digits and b are below q < 2^50, a is left below 2q: the result is
+// below q (1 + 2 d q/2^52) with d digits, or 1 + (d + 1) q/2^52 times q with what is raised, and `steps` halvings bring it into [0,q): one for d <= 2, at
+// most six. Up to d = 6 it is below 4q, as lazy sums want. 65 halves fit 64 bits.
 #include "fields_ifma.h"
 #include "kernels_ifma.h"
 #include "perm_avx512.h"
 #include "stream_ifma.h"
 
-enum { MOST = 7 };          // products before a reduction
-
 struct work {
     const struct ck_key_row *row;
     struct stream stream;
     struct fields fields;
-    struct wide wide;
+    vec q, npinv;
+    int steps;              // conditional subtractions from a sum to its residue
     vec factor, base[CK_MAX_Q];
     __mmask64 bytes;        // of eight packed words
     _Alignas(64) uint64_t a[2][CK_MAX_Q][64], sum[2][64];     // a: of these words and of the next
 };
 
+// The sum h 2^52 + l, over 2^52: reduced, or below 4q. steps: w->steps.
+INLINE vec reduced(vec h, vec l, const struct work *w, int steps)
+{
+    vec r = add(hi(h, lo(w->npinv, l, w->npinv), w->q), _mm512_srli_epi64(l, 52));
+    for (int k = steps; k-- > (w->row->lazy ? 2 : 0);) r = csub(r, _mm512_sll_epi64(w->q, _mm_cvtsi32_si128(k)));
+    return r;
+}
+
 // Eight words of both sums, from word `at` of the limbs on, the v-th of their 64; d digits.
 INLINE void product8(struct work *w, uint32_t d, uint32_t side, size_t at, uint32_t v)
 {
     const struct ck_key_row *row = w->row;
-    vec h0 = zero(), l0 = zero(), h1 = zero(), l1 = zero();
+    vec h0 = zero(), l0 = splat((1ull << 52) - 1), h1 = h0, l1 = l0;
     at += 8 * v;
     for (uint32_t i = 0; i < d; i++) {
-        if (i && i % MOST == 0) l0 = reduce(h0, l0, &w->wide), l1 = reduce(h1, l1, &w->wide), h0 = h1 = zero();
         const vec x = load(row->x[i] + at), a = load(w->a[side][i] + 8 * v);
         const vec b = fields8(_mm512_maskz_loadu_epi8(w->bytes, row->b[i] + at / 8 * row->mod->bits), &w->fields);
         h0 = hi(h0, x, b), l0 = lo(l0, x, b), h1 = hi(h1, x, a), l1 = lo(l1, x, a);
@@ -38,9 +46,9 @@ INLINE void product8(struct work *w, uint32_t d, uint32_t side, size_t at, uint3
         const vec x = load(row->raise + at);
         h0 = hi(h0, x, w->factor), l0 = lo(l0, x, w->factor);
     }
-    h0 = reduce_lazy(h0, l0, &w->wide), h1 = reduce_lazy(h1, l1, &w->wide);
-    store(w->sum[0] + 8 * v, row->lazy ? h0 : reduced4(h0, &w->wide));
-    store(w->sum[1] + 8 * v, row->lazy ? h1 : reduced4(h1, &w->wide));
+    const int steps = d <= 2 ? 1 : w->steps;
+    store(w->sum[0] + 8 * v, reduced(h0, l0, w, steps));
+    store(w->sum[1] + 8 * v, reduced(h1, l1, w, steps));
 }
 
 // The a-parts of 64 words from `next` on while the sums of those from `at` on are formed. The i-th stream has its share of the eight vectors
@@ -73,7 +81,7 @@ INLINE size_t source(const struct ck_key_row *row, size_t at)
 INLINE void put(uint64_t *out, const uint64_t *sum, const struct work *w, size_t at)
 {
     const struct ck_perm *perm = w->row->perm;
-    const vec q = w->wide.c.q;
+    const vec q = w->q;
     if (perm && w->row->add) permute64(out, sum, perm, perm->from[at / 64] % 64, &q);
     else if (perm) permute64(out, sum, perm, perm->from[at / 64] % 64, NULL);
     else if (w->row->add)
@@ -135,8 +143,10 @@ bool ck_inner_key_ifma(const struct ck_kernels *k, uint64_t *out0, uint64_t *out
     struct work w;
     w.row = row;
     w.fields = fields_of(row->mod->bits);
-    w.wide = wide_of(row->mod);
-    w.factor = splat(row->raise ? row->factor->w : 0);
+    w.q = splat(row->mod->q);
+    w.npinv = splat(row->mod->npinv52);
+    for (w.steps = 1; (uint64_t)row->d * row->mod->q >> 51 >= ((uint64_t)1 << w.steps) - 1; w.steps++) {}
+    w.factor = splat(row->raise ? ck_mulmod(row->factor->w, row->mod->r52, row->mod) : 0);
     w.bytes = ((uint64_t)1 << row->mod->bits) - 1;
     stream_init(&w.stream, row->seed, row->mod);
     for (uint32_t i = 0; i < row->d; i++) w.base[i] = stream_base(row->seed, row->index[i]);

@@ -83,6 +83,14 @@ const struct ck_kernels *ck_kernels_named(const char *name)
     return strcmp(k->name, name) ? NULL : k;
 }
 
+// The inverse of odd q modulo 2^64 by Newton's iteration: each step doubles the correct bits, from 3.
+static uint64_t inverse64(uint64_t q)
+{
+    uint64_t x = q;
+    for (int i = 0; i < 5; i++) x *= 2 - q * x;
+    return x;
+}
+
 struct ck_mod ck_mod_init(uint64_t q)
 {
     assert(q > 2 && (q & 1) && q >> CK_PRIME_BITS_MAX == 0);
@@ -91,6 +99,7 @@ struct ck_mod ck_mod_init(uint64_t q)
     m.v52 = (1ull << 52) / q;
     m.r52 = (1ull << 52) % q;
     m.r52q = (uint64_t)(((ck_u128)m.r52 << 52) / q);
+    m.npinv52 = -inverse64(q) & ((1ull << 52) - 1);
     return m;
 }
 

@@ -14,6 +14,7 @@ struct ck_mod {
     uint64_t mu;            // floor(2^(63+bits) / q): 64-bit Barrett, see mod.h
     uint64_t v52;           // floor(2^52 / q)
     uint64_t r52, r52q;     // 2^52 mod q and its quotient floor(r52 2^52 / q)
+    uint64_t npinv52;       // -1/q mod 2^52, for Montgomery reduction by 2^52
     uint32_t bits;          // 2^(bits-1) < q < 2^bits
 };
 
@@ -43,8 +44,8 @@ struct ck_perm {
 };
 void ck_perm_init(struct ck_perm *, uint32_t logn, uint32_t g);
 
-/* One limb of a key switch's inner products: digits and key, whose b-part is packed to the bits of the prime and whose a-part is a stream. All
- * pointers are to the start of limbs. */
+/* One limb of a key switch's inner products: digits and key, whose b-part is packed to the bits of the prime and whose a-part is a stream. Both parts
+ * are in Montgomery form, 2^52 times what they stand for. All pointers are to the start of limbs. */
 struct ck_key_row {
     uint32_t d;                     // digits, at most CK_MAX_Q
     const uint64_t *x[CK_MAX_Q];    // digits
@@ -125,8 +126,8 @@ struct ck_kernels {
     // The inverse of ck_pack (store.h): n fields of `bits` bits, 1 <= bits <= 63, least significant first; n a multiple of 8. Returns the
     // largest. packed: n bits / 8 bytes at any address.
     uint64_t (*unpack)(uint64_t *out, const void *packed, size_t n, uint32_t bits);
-    // out0, out1 = or += words [at, at + n), multiples of 64, of perm(sum x b + raise factor) and perm(sum x a). Without perm out0 may be x[0] + at and out1
-    // x[1] + at. The table is passed for variants composed of its other kernels. False as expand.
+    // out0, out1 = or += words [at, at + n), multiples of 64, of perm(2^-52 sum x b + raise factor) and perm(2^-52 sum x a). Without perm out0 may be
+    // x[0] + at and out1 x[1] + at. The table is passed for variants composed of its other kernels. False as expand.
     bool (*inner_key)(const struct ck_kernels *, uint64_t *out0, uint64_t *out1, const struct ck_key_row *, size_t at, size_t n);
 };
 

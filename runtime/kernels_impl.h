@@ -17,7 +17,6 @@ struct ck_conv {
     double *inv;                    // own: 1/q_i
     uint64_t *c;                    // own: nto x (nfrom+1), row major, reduced modulo p_j
     uint64_t *c52;                  // own: the same times 2^52 modulo p_j, for Montgomery reduction by 2^52
-    uint64_t *npinv52;              // own: -p_j^-1 mod 2^52
     double *parts;                  // own: c centred, as c1 2^split + c0, by threes c1, c0, c1 + c0, |c0| <= 2^(split-1)
     uint32_t split, fold;           // y is split likewise; so many products of parts sum up exactly, see dbl_tmpl.h
 };

@@ -314,11 +314,12 @@ static void pack_field(uint8_t *to, size_t i, uint64_t v, uint32_t bits)
 // Against the definition, with the portable stream: any number of digits, with and without what is raised and an automorphism, in place.
 static void check_inner_key(const struct ck_kernels *k, uint64_t q)
 {
-    enum { LOGN = 10, N = 1 << LOGN, MOST = 20 };
-    const uint32_t digits[] = {1, 2, 3, 4, 7, 8, 9, 15, MOST};
+    enum { LOGN = 10, N = 1 << LOGN, MOST = 63 };
+    const uint32_t digits[] = {1, 2, 3, 4, 6, 7, 8, 15, MOST};
     const struct ck_mod m = ck_mod_init(q);
     const size_t packed = N * m.bits / 8;
     const struct ck_shoup factor = ck_shoup_init(q - 1 - rnd() % (q / 2), &m);
+    const uint64_t over52 = ck_powmod(ck_powmod(2, 52, &m), q - 2, &m);
     for (int t = 0; t < 9 * FILLS * 2; t++) {
         const uint32_t d = digits[t % 9], g = (uint32_t)rnd() | 1;
         const size_t at = rnd() % (N / 64) * 64, part = (1 + rnd() % ((N - at) / 64)) * 64;
@@ -341,12 +342,13 @@ static void check_inner_key(const struct ck_kernels *k, uint64_t q)
         }
         for (size_t w = 0; w < part; w++) {
             const size_t from = turned ? ck_ntt_position(LOGN, ck_ntt_exponent(LOGN, (uint32_t)(at + w)) * g) : at + w;
-            want0[w] = raised ? ck_mulmod(raise[from], factor.w, &m) : 0;
-            want1[w] = 0;
+            want0[w] = want1[w] = 0;
             for (uint32_t i = 0; i < d; i++) {
                 want0[w] = ck_addmod(want0[w], ck_mulmod(x[i * N + from], values[i * N + from], &m), q);
                 want1[w] = ck_addmod(want1[w], ck_mulmod(x[i * N + from], a[i * N + from], &m), q);
             }
+            want0[w] = ck_mulmod(want0[w], over52, &m), want1[w] = ck_mulmod(want1[w], over52, &m);
+            if (raised) want0[w] = ck_addmod(want0[w], ck_mulmod(raise[from], factor.w, &m), q);
         }
         const bool over = !turned && d > 1 && rnd() & 1;
         uint64_t *out0 = over ? x + at : guarded_at(&mem[2], part * 8, true), *out1 = over ? x + N + at : guarded_at(&mem[3], part * 8, false);

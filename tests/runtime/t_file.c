@@ -62,6 +62,11 @@ static void containers(void)
     }
     CHECKF(taken == 0, "%d changed headers were taken", taken);
     memcpy(copy, bytes, len);
+    copy[8]--;                      // what a writer of the version before left
+    reseal(copy, len, NULL);
+    const char *why = ck_file_parse(&f, copy, len, CK_KIND_EVAL);
+    CHECKF(why && strstr(why, "version"), "said %s", why ? why : "nothing");
+    memcpy(copy, bytes, len);
     copy[len] = 0;
     CHECK(ck_file_parse(&f, copy, len + 1, CK_KIND_EVAL) != NULL);
     copy[len - 1] ^= 1;             // the last byte of "hello world", or of what pads it
