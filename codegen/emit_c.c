@@ -250,8 +250,12 @@ static void emit_step(FILE *f, const struct program *p, size_t k)
 static void params(FILE *f, const struct program *p)
 {
     const struct ck_params *k = &p->params;
-    fprintf(f, "    .params = {     // log QP = %.1f of at most %u bits for %u-bit security\n        .logn = %u, .log_slots = %u, .nq = %u, .np = %u, .alpha = %u, .security = %u,\n        .q = {", ck_params_logqp(k), ck_security_max_logqp(k->logn), k->security,
+    fprintf(f, "    .params = {     // log QP = %.1f of at most %u bits for %u-bit security\n        .logn = %u, .log_slots = %u, .nq = %u, .np = %u, .alpha = %u, .security = %u,\n", ck_params_logqp(k), ck_security_max_logqp(k->logn), k->security,
             k->logn, k->log_slots, k->nq, k->np, k->alpha, k->security);
+    if (k->nclass) fprintf(f, "        .nclass = %u, .classes = {", k->nclass);     // limbs of keys, limbs a digit, special primes
+    for (uint32_t i = 0; i < k->nclass; i++)
+        fprintf(f, "%s{%u, %u, %u}%s", i ? ", " : "", k->classes[i].limbs, k->classes[i].alpha, k->classes[i].np, i + 1 < k->nclass ? "" : "},\n");
+    fprintf(f, "        .q = {");
     for (uint32_t i = 0; i < k->nq; i++) fprintf(f, "%s%llu", !i ? "" : i % 6 ? ", " : ",\n              ", (unsigned long long)k->q[i]);
     fprintf(f, "},\n        .p = {");
     for (uint32_t i = 0; i < k->np; i++) fprintf(f, "%s%llu", !i ? "" : i % 6 ? ", " : ",\n              ", (unsigned long long)k->p[i]);

@@ -95,7 +95,10 @@ void emit_plan(FILE *f, const struct program *p)
     primes(f, "q", k->q, k->nq);
     fprintf(f, ",\n    ");
     primes(f, "p", k->p, k->np);
-    fprintf(f, "}");
+    fprintf(f, ",\n    \"classes\": [");       // gadgets: limbs of the highest keys, limbs a digit, special primes
+    for (uint32_t i = 0; i < k->nclass; i++)
+        fprintf(f, "%s[%u, %u, %u]", i ? ", " : "", k->classes[i].limbs, k->classes[i].alpha, k->classes[i].np);
+    fprintf(f, "]}");
     bootstrap(f, p);
     fprintf(f, ",\n  \"inputs\": [\n");
     for (uint32_t i = 0; i < p->nin; i++) port(f, p->in[i], p->in[i]->attrs, i + 1 == p->nin);

@@ -42,6 +42,7 @@ static const struct ir_attr *module_list(const struct ir_module *m, const char *
 static int read_params(struct program *p)
 {
     const struct ir_attr *q = module_list(p->m, "q", "params"), *special = module_list(p->m, "p", "params");
+    const struct ir_attr *classes = ir_attr_find(p->m->attrs, "classes");
     if (!q || !special) return -1;
     if (q->ints.n > CK_MAX_Q || special->ints.n > CK_MAX_P) {
         diag_error(p->m->name, "%zu + %zu primes are more than the runtime takes (%d + %d)", q->ints.n, special->ints.n, CK_MAX_Q,
@@ -56,6 +57,10 @@ static int read_params(struct program *p)
     k->np = (uint32_t)special->ints.n;
     for (uint32_t i = 0; i < k->nq; i++) k->q[i] = (uint64_t)q->ints.v[i];
     for (uint32_t i = 0; i < k->np; i++) k->p[i] = (uint64_t)special->ints.v[i];
+    for (; classes && 3 * k->nclass < classes->ints.n; k->nclass++) {
+        const int64_t *v = &classes->ints.v[3 * k->nclass];
+        k->classes[k->nclass] = (struct ck_key_class){(uint32_t)v[0], (uint32_t)v[1], (uint32_t)v[2]};
+    }
     k->log_slots = (uint32_t)ir_get_int(p->m->attrs, "log_slots", 0);
     for (uint32_t i = 0; i < p->nin; i++)
         ICE_IF(p->in[i]->type.n != 1u << k->log_slots, "vectors of %u slots, parameters for 2^%u", p->in[i]->type.n, k->log_slots);

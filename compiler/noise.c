@@ -40,10 +40,17 @@ static double rounding(double n)
 
 static double keyswitch(const struct ir_module *m, double n, int32_t level)
 {
-    const struct ir_attr *q = ir_attr_find(m->attrs, "q"), *p = ir_attr_find(m->attrs, "p");
+    const struct ir_attr *q = ir_attr_find(m->attrs, "q"), *p = ir_attr_find(m->attrs, "p"), *classes = ir_attr_find(m->attrs, "classes");
     int32_t alpha = (int32_t)ir_get_int(m->attrs, "alpha", 1), top = (int32_t)q->ints.n - 1;
+    size_t np = p->ints.n;
     double log_p = 0, keys = 0;
-    for (size_t k = 0; k < p->ints.n; k++) log_p += log2((double)p->ints.v[k]);
+    for (size_t k = classes ? classes->ints.n / 3 : 0; k-- > 0;) {
+        const int64_t *v = &classes->ints.v[3 * k];     // limbs, limbs a digit, special primes
+        if (v[0] <= level) break;
+        alpha = (int32_t)v[1];
+        np = (size_t)v[2];
+    }
+    for (size_t k = 0; k < np && k < p->ints.n; k++) log_p += log2((double)p->ints.v[k]);
     for (int32_t k = 0; k <= level; k += alpha) {
         double digit = 0;
         for (int32_t j = k; j <= level && j <= top && j < k + alpha; j++) digit += log2((double)q->ints.v[j]);

@@ -54,7 +54,7 @@ static const struct {
 // Attributes that any instruction, a result or the module may carry; passes and reports read them.
 static const char any_attrs[] = "layout=s name=s node=s reg=i rhi=f rlo=f shape=I terms=i us=f us_keys=f weight_error=f";
 static const char result_attrs[] = "layout=s name=s post=s postshape=I shape=I";
-static const char module_attrs[] = "alpha=i batch=i boot_left=i boot_range=i boot_ratio=f bytes_keys=i bytes_peak=i bytes_regs=i bytes_weights=i "
+static const char module_attrs[] = "alpha=i batch=i boot_left=i boot_range=i boot_ratio=f bytes_keys=i bytes_peak=i bytes_regs=i bytes_weights=i classes=I "
                                    "key_level=I key_rot=I log_slots=i logn=i nregs=i p=I precision=f q=I reg_count=I reg_degree=I "
                                    "reg_level=I route_level=I route_rot=I route_step=I scale=f seconds=f "
                                    "security=i";
@@ -246,6 +246,8 @@ static const char *check_module(const struct ir_module *m)
         return "batch is not a power of two in 1..32768, of vectors";
     if (!q != !p || !all_in(q, 2, INT64_C(1) << 60) || !all_in(p, 2, INT64_C(1) << 60)) return "q or p does not list primes";
     if ((q && (q->ints.n < 1 || q->ints.n > 64 || p->ints.n > 64)) || alpha < 1 || alpha > 64) return "q, p or alpha is out of range";
+    const struct ir_attr *classes = ir_attr_find(list, "classes");
+    if (!all_in(classes, 1, 64) || (classes && (classes->ints.n % 3 || classes->ints.n > 72))) return "the list of key classes is malformed";
     const struct ir_attr *rot = ir_attr_find(list, "key_rot"), *level = ir_attr_find(list, "key_level");
     if (!paired(rot, level) || !all_in(rot, -(1 << 16), 1 << 16) || !all_in(level, 0, 63)) return "the list of keys is malformed";
     const struct ir_attr *route = ir_attr_find(list, "route_rot"), *route_level = ir_attr_find(list, "route_level");

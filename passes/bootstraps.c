@@ -95,11 +95,13 @@ static double shallow_cost(struct search *s)
 {
     double limit = s->opt->security < 0 ? 1e9 : ck_security_max_logqp(CK_LOGN_MAX), best = INFINITY;
     for (uint32_t alpha = 1; s->depth < CK_MAX_Q && alpha <= (uint32_t)s->depth; alpha++) {
-        struct ck_params par = {.logn = CK_LOGN_MAX, .log_slots = s->log_slots, .nq = (uint32_t)s->depth + 1, .alpha = alpha};
+        struct ck_params par = {.logn = CK_LOGN_MAX, .log_slots = s->log_slots, .nq = (uint32_t)s->depth + 1, .alpha = alpha,
+                                .security = s->opt->security < 0 ? 0 : 128};
         par.np = (uint32_t)ceil(alpha * shallow_bits / 46.8);
         if (par.np > CK_MAX_P || 46.8 * (par.np + 1) + shallow_bits * s->depth > limit) continue;
         for (uint32_t k = 0; k < par.nq; k++) par.q[k] = (uint64_t)exp2(shallow_bits);
         for (uint32_t k = 0; k < par.np; k++) par.p[k] = (uint64_t)exp2(46.8);
+        if (!ck_params_classes(&par)) continue;
         price(s, &par, NULL, PLACE_TOP - 1, s->depth);
         best = fmin(best, place_cost(&s->place, s->none, NULL, s->scratch));
     }

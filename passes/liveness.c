@@ -104,9 +104,10 @@ static double weight_bytes(const struct ir_module *m, const struct ir_inst *i)
 static double scratch_words(const struct ck_params *par, const struct ir_inst *i)
 {
     if (!i->nargs) return 0;
-    uint32_t limbs = (uint32_t)i->args[0]->type.level + 1, digits = (limbs + par->alpha - 1) / par->alpha;
+    uint32_t limbs = (uint32_t)i->args[0]->type.level + 1, alpha, np;
+    ck_params_gadget(par, limbs, &alpha, &np);
     const int64_t *v;
-    double wide = limbs + par->np, polys = digits + 4;
+    double wide = limbs + np, polys = (limbs + alpha - 1) / alpha + 4;
     if (i->op == IR_CKKS_linear) polys += 2.0 * (double)plan_list(&v, i, "baby") * i->args[0]->type.count + 2;
     if (i->op == IR_CKKS_poly) polys += 24;
     // two threads' transforms of 128 plaintexts of a linear map

@@ -64,10 +64,12 @@ static double precision(const struct search *s, const struct noise_ring *ring, c
 
 static double program_cost(const struct search *s, const struct choice *c)
 {
-    struct ck_params par = {.logn = c->logn, .log_slots = s->log_slots, .nq = s->levels + 1, .np = c->np, .alpha = c->alpha};
+    struct ck_params par = {.logn = c->logn, .log_slots = s->log_slots, .nq = s->levels + 1, .np = c->np, .alpha = c->alpha,
+                            .security = s->opt->security < 0 ? 0 : 128};
     par.q[0] = (uint64_t)exp2(c->q0_bits);
     for (uint32_t k = 1; k < par.nq; k++) par.q[k] = (uint64_t)1 << c->bits;
     for (uint32_t k = 0; k < par.np; k++) par.p[k] = (uint64_t)exp2(c->p_bits);
+    ck_params_classes(&par);
     const struct ck_cost *cost = plan_constants(s->opt);
     double sum = 0;
     for (const struct ir_inst *i = s->m->first; i; i = i->next) sum += plan_cost(cost, &par, s->m, i, s->terms[i->id]);
@@ -122,7 +124,7 @@ static bool make_primes(struct ck_params *par, const struct search *s, const str
     taken[0] = par->q[0];
     if (ck_primes_near(par->q + 1, s->levels, exp2(c->bits), c->logn, taken, 1) != s->levels) return false;
     for (uint32_t k = 0; k < par->nq; k++) taken[k] = par->q[k];
-    return ck_primes_near(par->p, c->np, exp2(c->p_bits), c->logn, taken, par->nq) == c->np;
+    return ck_primes_near(par->p, c->np, exp2(c->p_bits), c->logn, taken, par->nq) == c->np && ck_params_classes(par);
 }
 
 /* Parameters and scales of a choice into the module. */

@@ -20,16 +20,27 @@ bool plan_params(struct ck_params *out, const struct ir_module *m)
     };
     for (uint32_t k = 0; k < out->nq; k++) out->q[k] = (uint64_t)q->ints.v[k];
     for (uint32_t k = 0; k < out->np; k++) out->p[k] = (uint64_t)p->ints.v[k];
+    const struct ir_attr *classes = ir_attr_find(m->attrs, "classes");
+    for (; classes && 3 * out->nclass < classes->ints.n; out->nclass++) {
+        const int64_t *v = &classes->ints.v[3 * out->nclass];
+        out->classes[out->nclass] = (struct ck_key_class){(uint32_t)v[0], (uint32_t)v[1], (uint32_t)v[2]};
+    }
     return true;
 }
 
 void plan_set_params(struct ir_module *m, const struct ck_params *par, double scale)
 {
-    int64_t v[CK_MAX_Q];
+    int64_t v[CK_MAX_Q > 3 * CK_MAX_CLASSES ? CK_MAX_Q : 3 * CK_MAX_CLASSES];
     for (uint32_t k = 0; k < par->nq; k++) v[k] = (int64_t)par->q[k];
     ir_set_ints(m, &m->attrs, "q", v, par->nq);
     for (uint32_t k = 0; k < par->np; k++) v[k] = (int64_t)par->p[k];
     ir_set_ints(m, &m->attrs, "p", v, par->np);
+    for (uint32_t k = 0; k < par->nclass; k++) {
+        v[3 * k] = par->classes[k].limbs;
+        v[3 * k + 1] = par->classes[k].alpha;
+        v[3 * k + 2] = par->classes[k].np;
+    }
+    ir_set_ints(m, &m->attrs, "classes", v, 3 * par->nclass);
     ir_set_int(m, &m->attrs, "logn", par->logn);
     ir_set_int(m, &m->attrs, "log_slots", par->log_slots);
     ir_set_int(m, &m->attrs, "alpha", par->alpha);

@@ -5,7 +5,7 @@
 
 #include "pass.h"
 
-/* Parameters <-> module attributes alpha, log_slots, logn, p, q, scale, security. plan_params: false if the module has none. */
+/* Parameters <-> module attributes alpha, classes, log_slots, logn, p, q, scale, security. plan_params: false if the module has none. */
 bool plan_params(struct ck_params *out, const struct ir_module *);
 void plan_set_params(struct ir_module *, const struct ck_params *, double scale);
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { ROUTES_TOP = 64, ROUTES_GADGETS = 8 };           // levels and gadgets are below
+enum { ROUTES_TOP = 64, ROUTES_GADGETS = 24 };           // levels and gadgets are below
 
 /* How the rotations of a use meet (runtime/linear.c, linear_turn.c). */
 enum routes_kind {

@@ -172,10 +172,10 @@ uint32_t ck_boot_factors(struct boot_factor *out, const struct ck_params *par, c
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t radix = stc ? s->stc_radix[i] : s->cts_radix[i];
         if (!stc) at -= radix;
-        // Another use of a rotation may bring a key with more special primes than the gadget of this level has.
         const bool raised = !stc && i == 0;
+        const struct gadget g = gadget_at(par, raised ? CK_KEY_SPARSE + 1 : 0, level + 1);
         out[i] = (struct boot_factor){.level = level, .radix = radix, .log_stride = at, .log_period = at + radix,
-                                      .raised = raised, .keep_level = i < kept, .rows = level + 1 + (raised ? 1 : par->np)};
+                                      .raised = raised, .keep_level = i < kept, .rows = (uint32_t)g.wide};
         if (!stc && i + 1 == count) end_cts(&out[i], par);
         choose_steps(&out[i], par);
         if (stc) at += radix;

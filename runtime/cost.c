@@ -12,19 +12,17 @@ const struct ck_cost ck_cost_default = {
 };
 
 // Time is close to N log N: 1 at 2^16, 0.47 at 2^15.
-static double size_factor(const struct ck_params *par)
+static double size_factor(uint32_t logn)
 {
-    return ldexp(par->logn / 16.0, (int)par->logn - 16);
+    return ldexp(logn / 16.0, (int)logn - 16);
 }
 
 struct gadget {
     double limbs, k, d, wide, rows, pairs;      // rows: limbs of all digits in QP; pairs: conversions of ModUp
 };
 
-static struct gadget gadget_at(const struct ck_params *par, uint32_t limbs, uint32_t key_limbs)
+static struct gadget gadget_at(uint32_t limbs, uint32_t alpha, uint32_t k)
 {
-    uint32_t alpha, k;
-    ck_params_gadget(par, key_limbs, &alpha, &k);
     const uint32_t d = (limbs + alpha - 1) / alpha, last = limbs - (d - 1) * alpha, wide = limbs + k;
     const double squares = (double)(d - 1) * alpha * alpha + (double)last * last;
     return (struct gadget){limbs, k, d, wide, (double)d * wide, (double)limbs * wide - squares};
@@ -37,10 +35,10 @@ static double inner(const struct ck_cost *c, const struct gadget *g)
     return fmax(read, work) + 0.3 * fmin(read, work);
 }
 
-struct ck_switch_cost ck_cost_switch(const struct ck_cost *c, const struct ck_params *par, uint32_t limbs, uint32_t key_limbs)
+struct ck_switch_cost ck_cost_gadget(const struct ck_cost *c, uint32_t logn, uint32_t limbs, uint32_t alpha, uint32_t np)
 {
-    const struct gadget g = gadget_at(par, limbs, key_limbs);
-    const double size = size_factor(par);
+    const struct gadget g = gadget_at(limbs, alpha, np);
+    const double size = size_factor(logn);
     struct ck_switch_cost out = {
         .modup = size * (c->t_ntt * g.rows + c->t_conv * g.pairs + c->t_pass * g.rows / 2),
         .hoisted = size * (inner(c, &g) + 2 * c->t_elt * g.wide),
@@ -48,6 +46,13 @@ struct ck_switch_cost ck_cost_switch(const struct ck_cost *c, const struct ck_pa
     };
     out.whole = out.modup + size * inner(c, &g) + 2 * out.moddown;
     return out;
+}
+
+struct ck_switch_cost ck_cost_switch(const struct ck_cost *c, const struct ck_params *par, uint32_t limbs, uint32_t key_limbs)
+{
+    uint32_t alpha, np;
+    ck_params_gadget(par, key_limbs, &alpha, &np);
+    return ck_cost_gadget(c, par->logn, limbs, alpha, np);
 }
 
 double ck_cost_modup(const struct ck_cost *c, const struct ck_params *par, uint32_t limbs)
@@ -73,17 +78,17 @@ double ck_cost_keyswitch(const struct ck_cost *c, const struct ck_params *par, u
 // Two operands are read twice, and one prime more is divided away.
 double ck_cost_mul(const struct ck_cost *c, const struct ck_params *par, uint32_t limbs)
 {
-    return ck_cost_keyswitch(c, par, limbs) + size_factor(par) * limbs * 2 * c->t_pass;
+    return ck_cost_keyswitch(c, par, limbs) + size_factor(par->logn) * limbs * 2 * c->t_pass;
 }
 
 double ck_cost_rescale(const struct ck_cost *c, const struct ck_params *par, uint32_t limbs)
 {
-    return size_factor(par) * 2 * limbs * (c->t_ntt + c->t_pass);
+    return size_factor(par->logn) * 2 * limbs * (c->t_ntt + c->t_pass);
 }
 
 double ck_cost_mulpt(const struct ck_cost *c, const struct ck_params *par, uint32_t limbs)
 {
     // The plaintext is transformed on use at the size of its subring, then multiplied into two polynomials.
     const double sub = ldexp((par->log_slots + 1) / 16.0, (int)par->log_slots + 1 - 16);
-    return limbs * (sub * c->t_ntt + size_factor(par) * (c->t_elt + 2 * c->t_mul));
+    return limbs * (sub * c->t_ntt + size_factor(par->logn) * (c->t_elt + 2 * c->t_mul));
 }

@@ -39,9 +39,9 @@ static uint64_t round_up(uint64_t x, uint64_t align)
 struct ck_print ck_print_params(const struct ck_params *p)
 {
     struct ck_print f;
-    const uint32_t head[6] = {p->logn, p->log_slots, p->nq, p->np, p->alpha, p->security};
-    const struct ck_span span[3] = {{head, sizeof head}, {p->q, p->nq * 8ul}, {p->p, p->np * 8ul}};
-    ck_sha256(f.b, 3, span);
+    const uint32_t head[7] = {p->logn, p->log_slots, p->nq, p->np, p->alpha, p->security, p->nclass};
+    const struct ck_span span[4] = {{head, sizeof head}, {p->classes, p->nclass * sizeof *p->classes}, {p->q, p->nq * 8ul}, {p->p, p->np * 8ul}};
+    ck_sha256(f.b, 4, span);
     return f;
 }
 

@@ -15,7 +15,7 @@
 
 #include <stdbool.h>
 
-enum { CK_SEED_BYTES = 32, CK_MAX_PRIMES = CK_MAX_Q + CK_MAX_P, CK_MAX_GADGETS = 8 };
+enum { CK_SEED_BYTES = 32, CK_MAX_PRIMES = CK_MAX_Q + CK_MAX_P, CK_MAX_GADGETS = CK_MAX_CLASSES + 2 };
 
 struct ck_context {
     struct ck_params par;

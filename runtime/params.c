@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parameters: the security table, the search for primes, the check of a set, the choice of gadgets.
+// Parameters: the security table, the search for primes, the check of a set, the gadgets of keys.
 #include "params.h"
 
 #include <math.h>
@@ -98,7 +98,7 @@ static double log2_product(const uint64_t *p, uint32_t count)
     return sum;
 }
 
-// log2 of the largest product of `alpha` consecutive primes that forms a digit of q[0..limbs).
+// log2 of the largest digit of alpha limbs of q[0..limbs).
 static double largest_digit(const struct ck_params *par, uint32_t alpha, uint32_t limbs)
 {
     double best = 0;
@@ -118,6 +118,25 @@ static const char *check_prime(const struct ck_params *par, uint64_t x)
     return seen == 1 ? NULL : "a prime occurs twice";
 }
 
+static const char *check_classes(const struct ck_params *par)
+{
+    if (par->nclass > CK_MAX_CLASSES) return "there are more than 24 classes of keys";
+    for (uint32_t i = 0; i < par->nclass; i++) {
+        const struct ck_key_class *c = &par->classes[i];
+        if (c->limbs <= (i ? c[-1].limbs : 0) || c->limbs > par->nq) return "the classes of keys are out of order";
+        if (c->alpha < 1 || c->alpha > par->nq || c->np < 1 || c->np > par->np) return "the gadget of a class of keys is out of range";
+    }
+    if (par->nclass && par->classes[par->nclass - 1].limbs != par->nq) return "the classes of keys do not reach the last prime";
+    // Key-switching noise grows with digit / P; one bit of slack lets P and a digit use primes around the same target.
+    for (uint32_t limbs = 1; limbs <= par->nq; limbs++) {
+        uint32_t alpha, np;
+        ck_params_gadget(par, limbs, &alpha, &np);
+        if (log2_product(par->p, np) + 1 < largest_digit(par, alpha, limbs))
+            return "the special primes are smaller than a digit: key switching would be too noisy";
+    }
+    return NULL;
+}
+
 const char *ck_params_check(const struct ck_params *par)
 {
     if (par->logn < CK_LOGN_MIN || par->logn > CK_LOGN_MAX) return "the ring degree is outside 2^10..2^16";
@@ -130,65 +149,19 @@ const char *ck_params_check(const struct ck_params *par)
         const char *why = check_prime(par, i < par->nq ? par->q[i] : par->p[i - par->nq]);
         if (why) return why;
     }
-    // Key-switching noise grows with digit / P; one bit of slack lets P and a digit use primes around the same target.
-    if (log2_product(par->p, par->np) + 1 < largest_digit(par, par->alpha, par->nq))
-        return "the special primes are smaller than a digit: key switching would be too noisy";
+    const char *why = check_classes(par);
+    if (why) return why;
     if (par->security && ck_params_logqp(par) > ck_security_max_logqp(par->logn))
         return "log2(QP) exceeds the 128-bit security limit of this ring degree";
     return NULL;
 }
 
-// The fewest special primes whose product exceeds `bits`, np if there are none.
-static uint32_t cover(const struct ck_params *par, double bits)
-{
-    uint32_t k = 1;
-    for (double sum = log2((double)par->p[0]); k < par->np && sum < bits; k++) sum += log2((double)par->p[k]);
-    return k;
-}
-
-// Where the special primes are more than digits of alpha limbs need: the largest size of at most `most` limbs of which two digits of `*alpha` limbs are
-// covered by all special primes, within the limit of security; 0 if there is none above 2 alpha.
-static uint32_t two_digits(const struct ck_params *par, uint32_t *alpha)
-{
-    double sum[CK_MAX_Q + 1] = {0};
-    for (uint32_t i = 0; i < par->nq; i++) sum[i + 1] = sum[i] + log2((double)par->q[i]);
-    const double p = log2_product(par->p, par->np), limit = par->security ? ck_security_max_logqp(par->logn) : INFINITY;
-    for (uint32_t limbs = par->nq; limbs > 2 * par->alpha; limbs--) {
-        if (sum[limbs] + p > limit) continue;
-        for (uint32_t a = (limbs + 1) / 2; a < limbs; a++) {
-            if (sum[a] + 0.5 > p) break;
-            if (sum[limbs] - sum[a] + 0.5 > p) continue;
-            *alpha = a;
-            return limbs;
-        }
-    }
-    return 0;
-}
-
 void ck_params_gadget(const struct ck_params *par, uint32_t limbs, uint32_t *alpha, uint32_t *np)
 {
-    *alpha = par->alpha;
-    *np = cover(par, largest_digit(par, par->alpha, par->nq) + 0.5);
-    uint32_t wide;
-    if (limbs > 2 * par->alpha && *np < par->np && limbs <= two_digits(par, &wide)) {
-        *alpha = wide;
-        *np = par->np;
-        return;
-    }
-    // One digit of 1, 2, 4 or 8 limbs. Few sizes, so that keys of neighbouring levels share their ModUp.
-    const uint32_t d = (limbs + par->alpha - 1) / par->alpha, most = *np;
-    for (uint32_t size = 1; size <= 8; size *= 2) {
-        if (limbs > size || size > par->nq) continue;
-        double need = log2_product(par->q, size);
-        uint32_t k = 1;
-        while (k < most && log2_product(par->p, k) + 1 < need) k++;
-        if (log2_product(par->p, k) + 1 < need || k >= most) continue;
-        if (3 * (limbs + k) < (d + 2) * (limbs + most)) {
-            *alpha = size;
-            *np = k;
-        }
-        break;
-    }
+    uint32_t i = 0;
+    while (i < par->nclass && par->classes[i].limbs < limbs) i++;
+    *alpha = i < par->nclass ? par->classes[i].alpha : par->alpha;
+    *np = i < par->nclass ? par->classes[i].np : par->np;
 }
 
 double ck_params_key_bytes(const struct ck_params *par, uint32_t limbs, uint32_t alpha, uint32_t np)

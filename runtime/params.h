@@ -12,18 +12,27 @@ enum {
     CK_LOGN_MAX = 16,
     CK_MAX_Q = 64,      // ciphertext primes q_0..q_L
     CK_MAX_P = 32,      // special primes
+    CK_MAX_CLASSES = 24,
     CK_PRIME_BITS_MAX = 50,
+};
+
+/* A gadget: keys whose highest use has at most `limbs` limbs have digits of alpha limbs and the first np special primes. */
+struct ck_key_class {
+    uint32_t limbs, alpha, np;
 };
 
 /* One instance. q[0] is the base prime (the last to remain), q[nq-1] is dropped first.
  * A ciphertext at level l has l+1 limbs, modulo q[0..l].
- * Key switching: alpha limbs per digit, d = ceil((l+1)/alpha) digits, np special primes.
+ * Key switching: by the gadget of the key's class, which are in ascending order up to nq limbs. Without classes every key has alpha limbs a digit and
+ * np special primes. d = ceil((l+1)/alpha) digits.
  * Every prime is 1 mod 2N, distinct, at most CK_PRIME_BITS_MAX bits (46.9 bits for the fast transforms). */
 struct ck_params {
     uint32_t logn;              // log2 of the ring degree N
     uint32_t log_slots;         // log2 of the slots n of a packed vector, at most logn-1
     uint32_t nq, np, alpha;
     uint32_t security;          // 128, or 0 for a test instance marked insecure
+    uint32_t nclass;
+    struct ck_key_class classes[CK_MAX_CLASSES];
     uint64_t q[CK_MAX_Q], p[CK_MAX_P];
 };
 
@@ -37,11 +46,12 @@ double ck_params_logqp(const struct ck_params *);
 /* NULL if usable, else a static sentence that says what is wrong (insecure, bad prime, too many limbs ...). */
 const char *ck_params_check(const struct ck_params *);
 
-/* The gadget of a key whose highest use has `limbs` limbs: limbs per digit and number of special primes (the first
- * of p): alpha, and as many primes as exceed a digit by half a bit. If there are more of them, keys of three digits or more that are low enough for a
- * modulus with all get two larger digits. Keys of up to 8 limbs get one digit of 1, 2, 4 or 8 limbs with as few special primes as keep the noise,
- * where that is cheaper than the gadget of the parameters. */
+/* The gadget of a key whose highest use has `limbs` limbs: limbs per digit and number of special primes (the first of p). */
 void ck_params_gadget(const struct ck_params *, uint32_t limbs, uint32_t *alpha, uint32_t *np);
+
+/* Sets the classes: few, within the security limit and the special primes that there are, of least cost (key_class.c); special primes that none has go.
+ * alpha is that of the highest keys; 0: it is chosen as well, and set. False if no gadget fits. */
+bool ck_params_classes(struct ck_params *);
 
 /* Bytes of a key's b-part under a gadget: residues are packed to the bits of their primes. */
 double ck_params_key_bytes(const struct ck_params *, uint32_t limbs, uint32_t alpha, uint32_t np);
@@ -68,11 +78,12 @@ double ck_cost_keyswitch(const struct ck_cost *, const struct ck_params *, uint3
 double ck_cost_modup(const struct ck_cost *, const struct ck_params *, uint32_t limbs);
 double ck_cost_hoisted(const struct ck_cost *, const struct ck_params *, uint32_t limbs);
 double ck_cost_moddown(const struct ck_cost *, const struct ck_params *, uint32_t limbs);
-/* The same by a key whose highest use has `key_limbs` limbs, which has its gadget. */
+/* The same by a key whose highest use has `key_limbs` limbs, which has its gadget; by any gadget. */
 struct ck_switch_cost {
     double whole, modup, hoisted, moddown;
 };
 struct ck_switch_cost ck_cost_switch(const struct ck_cost *, const struct ck_params *, uint32_t limbs, uint32_t key_limbs);
+struct ck_switch_cost ck_cost_gadget(const struct ck_cost *, uint32_t logn, uint32_t limbs, uint32_t alpha, uint32_t np);
 /* A product of ciphertexts, relinearised and rescaled. */
 double ck_cost_mul(const struct ck_cost *, const struct ck_params *, uint32_t limbs);
 double ck_cost_rescale(const struct ck_cost *, const struct ck_params *, uint32_t limbs);

@@ -137,6 +137,7 @@ void bench_parameters(struct ck_params *par, uint32_t nq, uint32_t np, uint32_t 
     if (n != nq + np) exit(1);
     memcpy(par->q, p, nq * sizeof *p);
     memcpy(par->p, p + nq, np * sizeof *p);
+    if (!ck_params_classes(par)) exit(1);
 }
 
 // A rotation at 30 limbs, five digits: the shape of programs that bootstrap.

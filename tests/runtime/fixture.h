@@ -22,6 +22,7 @@ static inline struct ck_params fixture_params(uint32_t logn, uint32_t log_slots,
     if (n != nq + np) abort();
     for (uint32_t i = 0; i < nq; i++) par.q[i] = taken[i];
     for (uint32_t i = 0; i < np; i++) par.p[i] = taken[nq + i];
+    ck_params_classes(&par);
     return par;
 }
 

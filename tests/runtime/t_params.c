@@ -58,7 +58,29 @@ static void refusals(void)
     p.alpha = 0;
     CHECK(try_context(&p) == CK_EPARAM);
     p = good;
+    p.nclass = 0;
+    CHECK(try_context(&p) == CK_OK);
     p.alpha = 3;        // a digit larger than P
+    CHECK(try_context(&p) == CK_EPARAM);
+    p = good;           // the same in one class; classes that do not reach the top, are out of order, too many, out of range
+    p.classes[p.nclass - 1].alpha = 3;
+    CHECK(try_context(&p) == CK_EPARAM);
+    p = good;
+    p.classes[p.nclass - 1].limbs--;
+    CHECK(try_context(&p) == CK_EPARAM);
+    p = good;
+    p.classes[0].limbs = p.nq + 1;
+    CHECK(try_context(&p) == CK_EPARAM);
+    p = good;
+    p.nclass = CK_MAX_CLASSES + 1;
+    CHECK(try_context(&p) == CK_EPARAM);
+    p = good;
+    p.classes[0].np = 0;
+    CHECK(try_context(&p) == CK_EPARAM);
+    p.classes[0].np = p.np + 1;
+    CHECK(try_context(&p) == CK_EPARAM);
+    p = good;
+    p.classes[0].alpha = 0;
     CHECK(try_context(&p) == CK_EPARAM);
     p = good;
     p.q[1] = p.q[0];
