@@ -281,12 +281,13 @@ void ck_moddown(uint64_t *out, size_t out_stride, const struct ck_context *ctx, 
     const struct ck_shoup *inv = opt->rescale ? g->pqinv + level * (g->max_level + 1) : g->pinv;
     const struct ck_kernels *k = ctx->k;
     const size_t n = ctx->n, mark = s->used;
-    uint64_t *low = ck_scratch_take(s, (size_t)count * keep * n);
+    uint64_t *local = opt->perm ? ck_scratch_take(s, (size_t)ctx->threads * n) : NULL;
     CK_PARALLEL(ctx->threads)
     for (uint32_t t = 0; t < (opt->coeff ? 0 : count * cut); t++) {
         const uint32_t j = keep + t % cut;
         k->intt(acc + t / cut * acc_stride + j * n, ctx->ntt[ck_limb_prime(ctx, ell, j)]);
     }
+    // What is converted stands where the result will: no other memory is passed over.
     CK_PARALLEL(ctx->threads)
     for (uint32_t t = 0; t < count * tiles; t++) {
         const uint32_t i = t / tiles;
@@ -294,21 +295,18 @@ void ck_moddown(uint64_t *out, size_t out_stride, const struct ck_context *ctx, 
         const uint64_t *from[CK_MAX_PRIMES];
         uint64_t *to[CK_MAX_PRIMES];
         for (uint32_t j = 0; j < cut; j++) from[j] = acc + i * acc_stride + (keep + j) * n + at;
-        for (uint32_t j = 0; j < keep; j++) to[j] = low + (i * keep + j) * n + at;
+        for (uint32_t j = 0; j < keep; j++) to[j] = out + i * out_stride + j * n + at;
         k->conv(to, from, tile_size(ctx), conv);
     }
     CK_PARALLEL(ctx->threads)
     for (uint32_t t = 0; t < count * keep; t++) {
         const uint32_t i = t % count, j = t / count;
-        const struct ck_mod *mod = &ctx->mod[j];
         const uint64_t *a = acc + i * acc_stride + j * n;
-        uint64_t *part = low + (i * keep + j) * n, *to = out + i * out_stride + j * n;
-        uint64_t *sum = opt->perm ? part : to;      // opt->add may be out: it is read last
-        k->ntt_columns(part, ctx->ntt[j]);
+        uint64_t *to = out + i * out_stride + j * n, *sum = opt->perm ? local + (size_t)ck_thread_index() * n : to;
+        k->ntt_columns(to, ctx->ntt[j]);
         for (size_t at = 0; at < n; at += CK_NTT_TILE) {
-            k->ntt_block(part + at, (uint32_t)(at / CK_NTT_TILE), ctx->ntt[j]);
-            k->submulc((opt->add[i] ? part : sum) + at, a + at, part + at, &inv[j], CK_NTT_TILE, mod);
-            if (opt->add[i]) k->add(sum + at, part + at, opt->add[i] + j * n + at, CK_NTT_TILE, mod);
+            k->ntt_block(to + at, (uint32_t)(at / CK_NTT_TILE), ctx->ntt[j]);
+            k->submulc(sum + at, a + at, to + at, &inv[j], CK_NTT_TILE, &ctx->mod[j]);
         }
         if (opt->perm) k->permute(to, sum, opt->perm, 0, n);
     }
