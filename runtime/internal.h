@@ -313,16 +313,15 @@ struct ck_switch {
 enum ck_err ck_switch(uint64_t *acc, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
                       const struct ck_switch *, uint32_t level, struct ck_scratch *);
 
-/* What ModDown does besides dividing: out = perm(acc / P + add), or without rescale, permutation, addition. */
+/* What ModDown does besides dividing: out = perm(acc / P). */
 struct ck_moddown_opt {
     const struct ck_perm *perm;     // NULL: none
-    const uint64_t *add[2];         // NULL: none; polynomials in Q at the resulting level
     bool rescale;                   // divide by q_level as well; level -> level-1
     bool coeff;                     // the limbs to be divided away are in coefficient form already
 };
 /* ModDown of `count` (1 or 2) polynomials in QP at acc + i*acc_stride words to out + i*out_stride words; acc is
- * destroyed. noise: (1+||s||_1)/2 per coefficient of the resulting ciphertext. out may be add; it does not overlap
- * acc. */
+ * destroyed. noise: (1+||s||_1)/2 per coefficient of the resulting ciphertext. out does not
+ * overlap acc. */
 void ck_moddown(uint64_t *out, size_t out_stride, const struct ck_context *, const struct ck_gadget *, uint64_t *acc,
                 size_t acc_stride, uint32_t count, uint32_t level, const struct ck_moddown_opt *, struct ck_scratch *);
 /* acc += P a on the limbs of Q (a: level+1 limbs). */

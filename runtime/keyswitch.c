@@ -27,9 +27,8 @@ size_t ck_digits_words(const struct ck_context *ctx, const struct ck_gadget *g, 
 
 size_t ck_keyswitch_scratch(const struct ck_context *ctx, const struct ck_gadget *g, uint32_t level)
 {
-    // coefficients and digits of ModUp, a tile for each thread; two converted polynomials of ModDown need less
-    size_t up = ck_digits_words(ctx, g, level) + (size_t)(level + 1) * ctx->n + (size_t)ctx->threads * tile_size(ctx);
-    size_t down = (size_t)2 * (level + 1) * ctx->n;
+    // digits and two tiles for each thread, or in ModDown a limb for each thread
+    const size_t up = ck_digits_words(ctx, g, level) + (size_t)ctx->threads * 2 * tile_size(ctx), down = ctx->threads * ctx->n;
     return up > down ? up : down;
 }
 
@@ -55,23 +54,22 @@ static void part_of(uint64_t *out, const struct ck_context *ctx, const struct ck
     if (sum->times == 2) ctx->k->add(out, out, out, size, mod);
 }
 
-// The conversions of ModUp of the polynomial a, or of the last part of a sum: all limbs of the digits (in QP, at digit[i]) but
-// those that a digit owns, in coefficient form; of a sum the digits' own limbs as well, in evaluation form.
+// The conversions of ModUp of the polynomial a, or of the last part of a sum: all limbs of the digits (in QP, at digit[i]) in coefficient form.
 static void extend(uint64_t *const *digit, const struct ck_context *ctx, const struct ck_gadget *g, const uint64_t *a,
-                   const struct ck_sum *sum, uint32_t level, uint64_t *coeff)
+                   const struct ck_sum *sum, uint32_t level)
 {
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell), tiles = tile_count(ctx);
     const size_t n = ctx->n;
     CK_PARALLEL(ctx->threads)
     for (uint32_t j = 0; j < ell; j++) {
-        uint64_t *to = coeff + j * n, *own = digit[j / g->alpha] + j * n;
+        uint64_t *own = digit[j / g->alpha] + j * n;
         for (uint32_t t = 0; t < ck_ntt_blocks(ctx->logn); t++) {
             const size_t at = t * CK_NTT_TILE;
             if (sum) part_of(own + at, ctx, sum, 2, j, at, CK_NTT_TILE);
-            memcpy(to + at, sum ? own + at : a + j * n + at, CK_NTT_TILE * sizeof *a);
-            ctx->k->intt_block(to + at, t, ctx->ntt[j]);
+            else memcpy(own + at, a + j * n + at, CK_NTT_TILE * sizeof *a);
+            ctx->k->intt_block(own + at, t, ctx->ntt[j]);
         }
-        ctx->k->intt_columns(to, ctx->ntt[j]);
+        ctx->k->intt_columns(own, ctx->ntt[j]);
     }
     CK_PARALLEL(ctx->threads)
     for (uint32_t t = 0; t < d * tiles; t++) {
@@ -81,8 +79,9 @@ static void extend(uint64_t *const *digit, const struct ck_context *ctx, const s
         uint64_t *out[CK_MAX_PRIMES];
         uint32_t nin = 0, nout = 0;
         for (uint32_t j = 0; j < wide; j++) {
-            if (own_limb(g, ell, i, j)) in[nin++] = coeff + j * n + at;
-            else out[nout++] = digit[i] + j * n + at;
+            uint64_t *limb = digit[i] + j * n + at;
+            if (own_limb(g, ell, i, j)) in[nin++] = limb;
+            else out[nout++] = limb;
         }
         ctx->k->conv(out, in, tile_size(ctx), g->up[level * g->max_digits + i]);
     }
@@ -154,13 +153,13 @@ void ck_key_row_ahead(struct ck_key_row *row, const struct ck_context *ctx, cons
 struct limb {
     uint32_t j, ell;
     uint64_t *acc0, *acc1;              // N words each; may be those of the first two digits
-    const uint64_t *digit[CK_MAX_Q];
+    const uint64_t *digit[CK_MAX_Q];    // NULL: the last part of the sum that is switched
     uint64_t *open[CK_MAX_Q];           // the digit's limb where its transform is still to be done, else NULL
     const struct ck_switch *in;         // what is raised, where the sums go
     bool coeff;                         // the sums are wanted in coefficient form
 };
 
-// Between the passes of its transforms the limb is worked tile by tile; tmp: a tile. False if the expansion failed.
+// Between the passes of its transforms the limb is worked tile by tile; tmp: two tiles. False if the expansion failed.
 static bool inner_limb(const struct limb *l, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
                        uint64_t *tmp)
 {
@@ -189,6 +188,11 @@ static bool inner_limb(const struct limb *l, const struct ck_context *ctx, const
         for (uint32_t i = 0; i < row.d && at % span == 0; i++)
             for (size_t s = at; l->open[i] && s < at + span; s += CK_NTT_TILE)
                 k->ntt_block(l->open[i] + s, (uint32_t)(s / CK_NTT_TILE), ntt);
+        for (uint32_t i = 0; i < row.d; i++) {
+            if (l->digit[i]) continue;
+            part_of(tmp + tile, ctx, l->in->sum, 2, l->j, at, tile);
+            row.x[i] = (const uint64_t *)((uintptr_t)(tmp + tile) - at * sizeof *tmp);     // it counts from the start of the limb
+        }
         if (at + tile < ctx->n) ck_key_row_ahead(&row, ctx, g, key, l->ell, l->j, ck_tile_from(row.perm, at + tile, tile));
         else row.ahead[0] = NULL;
         ok &= k->inner_key(k, acc0, acc1, &row, at, tile);
@@ -211,7 +215,7 @@ void ck_modup(uint64_t *digits, const struct ck_context *ctx, const struct ck_ga
     const size_t n = ctx->n, mark = s->used;
     uint64_t *digit[CK_MAX_Q];
     for (uint32_t i = 0; i < d; i++) digit[i] = digits + i * wide * n;
-    extend(digit, ctx, g, a, NULL, level, ck_scratch_take(s, ell * n));
+    extend(digit, ctx, g, a, NULL, level);
     CK_PARALLEL(ctx->threads)
     for (uint32_t t = 0; t < d * wide; t++) {
         // all digits of one prime before the next: its twiddles stay in cache
@@ -246,14 +250,13 @@ enum ck_err ck_switch(uint64_t *acc, const struct ck_context *ctx, const struct 
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell);
     const uint32_t first_coeff = in->tail == CK_TAIL_EVAL ? wide : in->tail == CK_TAIL_P ? ell : level;
     const size_t n = ctx->n, mark = s->used;
-    uint64_t *to = in->into ? in->into : acc, *tmp = ck_scratch_take(s, (size_t)ctx->threads * tile_size(ctx));
-    uint64_t *coeff = ck_scratch_take(s, ell * n);
+    uint64_t *to = in->into ? in->into : acc, *tmp = ck_scratch_take(s, (size_t)ctx->threads * 2 * tile_size(ctx));
     uint64_t *more = d > 2 ? ck_scratch_take(s, (size_t)(d - 2) * wide * n) : NULL;
     // The sums take the place of the first two digits, whose limbs are in cache when they are written.
     uint64_t *place[CK_MAX_Q];
     for (uint32_t i = 0; i < d; i++) place[i] = i < 2 ? acc + i * wide * n : more + (i - 2) * wide * n;
     assert(!in->into || (!in->sum && !in->raise[1] && in->tail == CK_TAIL_EVAL));
-    extend(place, ctx, g, in->a, in->sum, level, coeff);
+    extend(place, ctx, g, in->a, in->sum, level);
     int bad = 0;
     CK_PARALLEL_SUM(ctx->threads, bad)
     for (uint32_t j = 0; j < wide; j++) {
@@ -263,9 +266,9 @@ enum ck_err ck_switch(uint64_t *acc, const struct ck_context *ctx, const struct 
             uint64_t *limb = place[i] + j * n;
             const bool own = own_limb(g, ell, i, j);
             l.open[i] = own ? NULL : limb;
-            l.digit[i] = own && in->a ? in->a + j * n : limb;
+            l.digit[i] = !own ? limb : in->a ? in->a + j * n : NULL;
         }
-        bad += !inner_limb(&l, ctx, g, key, tmp + (size_t)ck_thread_index() * tile_size(ctx));
+        bad += !inner_limb(&l, ctx, g, key, tmp + (size_t)ck_thread_index() * 2 * tile_size(ctx));
     }
     s->used = mark;
     return bad ? CK_ERANDOM : CK_OK;
