@@ -268,8 +268,9 @@ INLINE void inv_rows(uint64_t *words, int h, const struct ck_ntt *t, size_t base
         }
 }
 
-INLINE void fwd_block(uint64_t *words, size_t b, const struct ck_ntt *t, bool lazy)
+INLINE void fwd_block(uint64_t *words, size_t b, const struct ck_ntt *t, const uint64_t *ahead, bool lazy)
 {
+    (void)ahead;
     const struct consts c = consts_of(&t->mod);
     const size_t n = (size_t)1 << t->logn;
     double *a = (double *)words;
@@ -336,14 +337,14 @@ static void d_ntt_columns(uint64_t *a, const struct ck_ntt *t)
     (t->mod.q >> 48 ? columns_reducing : columns_lazy)(a, t);
 }
 
-static void d_ntt_block(uint64_t *a, uint32_t b, const struct ck_ntt *t)
+static void d_ntt_block(uint64_t *a, uint32_t b, const struct ck_ntt *t, const uint64_t *ahead)
 {
     if (t->logn < CK_NTT_FAST_LOGN) {
-        ck_ntt_block_c(a, b, t);
+        ck_ntt_block_c(a, b, t, NULL);
         return;
     }
     assert(t->form == CK_TW_DOUBLE);
-    (t->mod.q >> 48 ? block_reducing : block_lazy)(a, b, t);
+    (t->mod.q >> 48 ? block_reducing : block_lazy)(a, b, t, ahead);
 }
 
 static void d_intt_block(uint64_t *a, uint32_t b, const struct ck_ntt *t)
@@ -366,7 +367,7 @@ static void d_intt_columns(uint64_t *a, const struct ck_ntt *t)
 static void d_ntt(uint64_t *a, const struct ck_ntt *t)
 {
     d_ntt_columns(a, t);
-    for (uint32_t b = 0; b < ck_ntt_blocks(t->logn); b++) d_ntt_block(a + CK_NTT_TILE * b, b, t);
+    for (uint32_t b = 0; b < ck_ntt_blocks(t->logn); b++) d_ntt_block(a + CK_NTT_TILE * b, b, t, NULL);
 }
 
 static void d_intt(uint64_t *a, const struct ck_ntt *t)

@@ -71,9 +71,10 @@ struct ck_kernels {
     void (*intt)(uint64_t *a, const struct ck_ntt *);
     // Their two passes, so that callers work on a block while it is in cache. ntt is ntt_columns, then ntt_block of every block b <
     // ck_ntt_blocks(logn), in any order; intt is intt_block of every block, then intt_columns. a: the array, or the block.
-    // What the array holds between the passes is the table's own affair.
+    // What the array holds between the passes is the table's own affair. ahead: what is read next, as many words, is brought towards the cache
+    // meanwhile; NULL: nothing.
     void (*ntt_columns)(uint64_t *a, const struct ck_ntt *);
-    void (*ntt_block)(uint64_t *a, uint32_t b, const struct ck_ntt *);
+    void (*ntt_block)(uint64_t *a, uint32_t b, const struct ck_ntt *, const uint64_t *ahead);
     void (*intt_block)(uint64_t *a, uint32_t b, const struct ck_ntt *);
     void (*intt_columns)(uint64_t *a, const struct ck_ntt *);
     // The transform, at size 2^logn, of b(X^(2^(logn-logm))) from that of b at size 2^logm <= 2^logn, same prime: a plaintext

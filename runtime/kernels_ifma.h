@@ -8,7 +8,7 @@
 void ck_ntt_ifma(uint64_t *a, const struct ck_ntt *);
 void ck_intt_ifma(uint64_t *a, const struct ck_ntt *);
 void ck_ntt_columns_ifma(uint64_t *a, const struct ck_ntt *);
-void ck_ntt_block_ifma(uint64_t *a, uint32_t b, const struct ck_ntt *);
+void ck_ntt_block_ifma(uint64_t *a, uint32_t b, const struct ck_ntt *, const uint64_t *ahead);
 void ck_intt_block_ifma(uint64_t *a, uint32_t b, const struct ck_ntt *);
 void ck_intt_columns_ifma(uint64_t *a, const struct ck_ntt *);
 void ck_conv_ifma(uint64_t *const *out, const uint64_t *const *in, size_t n, const struct ck_conv *);

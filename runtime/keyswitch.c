@@ -187,7 +187,7 @@ static bool inner_limb(const struct limb *l, const struct ck_context *ctx, const
         uint64_t *acc0 = l->acc0 + at, *acc1 = l->acc1 + at;
         for (uint32_t i = 0; i < row.d && at % span == 0; i++)
             for (size_t s = at; l->open[i] && s < at + span; s += CK_NTT_TILE)
-                k->ntt_block(l->open[i] + s, (uint32_t)(s / CK_NTT_TILE), ntt);
+                k->ntt_block(l->open[i] + s, (uint32_t)(s / CK_NTT_TILE), ntt, NULL);
         for (uint32_t i = 0; i < row.d; i++) {
             if (l->digit[i]) continue;
             part_of(tmp + tile, ctx, l->in->sum, 2, l->j, at, tile);
@@ -308,7 +308,7 @@ void ck_moddown(uint64_t *out, size_t out_stride, const struct ck_context *ctx, 
         uint64_t *to = out + i * out_stride + j * n, *sum = opt->perm ? local + (size_t)ck_thread_index() * n : to;
         k->ntt_columns(to, ctx->ntt[j]);
         for (size_t at = 0; at < n; at += CK_NTT_TILE) {
-            k->ntt_block(to + at, (uint32_t)(at / CK_NTT_TILE), ctx->ntt[j]);
+            k->ntt_block(to + at, (uint32_t)(at / CK_NTT_TILE), ctx->ntt[j], a + at);
             k->submulc(sum + at, a + at, to + at, &inv[j], CK_NTT_TILE, &ctx->mod[j]);
         }
         if (opt->perm) k->permute(to, sum, opt->perm, 0, n);

@@ -35,7 +35,7 @@ struct ck_ntt {
 void ck_ntt_c(uint64_t *a, const struct ck_ntt *);
 void ck_intt_c(uint64_t *a, const struct ck_ntt *);
 void ck_ntt_columns_c(uint64_t *a, const struct ck_ntt *);
-void ck_ntt_block_c(uint64_t *a, uint32_t b, const struct ck_ntt *);
+void ck_ntt_block_c(uint64_t *a, uint32_t b, const struct ck_ntt *, const uint64_t *ahead);
 void ck_intt_block_c(uint64_t *a, uint32_t b, const struct ck_ntt *);
 void ck_intt_columns_c(uint64_t *a, const struct ck_ntt *);
 #endif

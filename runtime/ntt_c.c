@@ -81,9 +81,10 @@ void ck_ntt_columns_c(uint64_t *a, const struct ck_ntt *t)
 }
 
 // The group of all of block b is number n/len + b among those of its size; a stage with m groups in the block starts at m times that.
-void ck_ntt_block_c(uint64_t *a, uint32_t b, const struct ck_ntt *t)
+void ck_ntt_block_c(uint64_t *a, uint32_t b, const struct ck_ntt *t, const uint64_t *ahead)
 {
     assert(t->form == CK_TW_SHOUP64);
+    (void)ahead;
     const uint32_t blocks = ck_ntt_blocks(t->logn), len = (1u << t->logn) / blocks, group = blocks + b;
     const uint64_t q = t->mod.q, *w = t->w.u, *wq = t->wq.u;
     for (uint32_t m = 1; m < (len < CK_NTT_BLOCK ? len : len / 8); m *= 2) fwd_stage(a, len, m, w + m * group, wq + m * group, q);
@@ -130,7 +131,7 @@ void ck_ntt_c(uint64_t *a, const struct ck_ntt *t)
     ck_ntt_columns_c(a, t);
     const uint32_t blocks = ck_ntt_blocks(t->logn);
     const size_t len = ((size_t)1 << t->logn) / blocks;
-    for (uint32_t b = 0; b < blocks; b++) ck_ntt_block_c(a + b * len, b, t);
+    for (uint32_t b = 0; b < blocks; b++) ck_ntt_block_c(a + b * len, b, t, NULL);
 }
 
 void ck_intt_c(uint64_t *a, const struct ck_ntt *t)

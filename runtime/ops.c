@@ -174,7 +174,7 @@ static void rescale(struct ck_eval *ev, struct ck_ct *out, const struct ck_sum *
         k->lift(part, last + i * n, n, &ctx->mod[j], &ctx->mod[l]);
         k->ntt_columns(part, ctx->ntt[j]);
         for (size_t at = 0; at < n; at += CK_NTT_TILE) {
-            k->ntt_block(part + at, (uint32_t)(at / CK_NTT_TILE), ctx->ntt[j]);
+            k->ntt_block(part + at, (uint32_t)(at / CK_NTT_TILE), ctx->ntt[j], ck_ct_poly(sum->term[0].ct, i) + j * n + at);
             const uint64_t *from = multiples_tile(&m, ctx, i, j, at, tmp);
             k->submulc(to + at, from, part + at, &ctx->inv[l * ctx->par.nq + j], CK_NTT_TILE, &ctx->mod[j]);
         }
