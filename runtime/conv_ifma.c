@@ -77,6 +77,7 @@ INLINE void scale(uint64_t (*y)[TILE], const uint64_t *const *in, size_t at, siz
         const uint64_t *a = in[i] + at;
 #pragma GCC unroll 8
         for (size_t e = 0; e < V; e++) {
+            _mm_prefetch((const char *)(a + TILE + 8 * e), _MM_HINT_T0);
             vec r = finish(product(zero(), load(a + 8 * e), w, wq, &c), &c);
             store(y[i] + 8 * e, r);
             sum[e] = _mm512_add_pd(sum[e], _mm512_mul_pd(_mm512_cvtepu64_pd(r), inv));

@@ -11,6 +11,8 @@ static void i_mul(uint64_t *out, const uint64_t *a, const uint64_t *b, size_t n,
     size_t i = 0;
     for (; i + 8 <= n; i += 8) {
         vec x = load(a + i), y = load(b + i);
+        _mm_prefetch((const char *)(a + i + 128), _MM_HINT_T0);
+        _mm_prefetch((const char *)(b + i + 128), _MM_HINT_T0);
         store(out + i, reduce(hi(zero(), x, y), lo(zero(), x, y), &w));
     }
     if (i < n) ck_kernels_c.mul(out + i, a + i, b + i, n - i, m);
