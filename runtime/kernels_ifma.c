@@ -5,14 +5,19 @@
 #include "ntt.h"
 #include "vec_ifma.h"
 
+// Words that a kernel fetches ahead where its operands come from memory, and where many of them come from the second-level cache: more
+// streams, or shorter ones, than the hardware follows.
+enum { MEMORY_AHEAD = 128, CACHE_AHEAD = 64 };
+INLINE void fetch(const uint64_t *a) { _mm_prefetch((const char *)a, _MM_HINT_T0); }
+
 static void i_mul(uint64_t *out, const uint64_t *a, const uint64_t *b, size_t n, const struct ck_mod *m)
 {
     const struct wide w = wide_of(m);
     size_t i = 0;
     for (; i + 8 <= n; i += 8) {
         vec x = load(a + i), y = load(b + i);
-        _mm_prefetch((const char *)(a + i + 128), _MM_HINT_T0);
-        _mm_prefetch((const char *)(b + i + 128), _MM_HINT_T0);
+        fetch(a + i + MEMORY_AHEAD);
+        fetch(b + i + MEMORY_AHEAD);
         store(out + i, reduce(hi(zero(), x, y), lo(zero(), x, y), &w));
     }
     if (i < n) ck_kernels_c.mul(out + i, a + i, b + i, n - i, m);
@@ -45,9 +50,9 @@ struct pairs {
     struct wide w;
 };
 
-// Sixteen words of both sums. `half` NULL: the words of a are at i; else a has half the size, and one vector, picked by it from those at `half_at` and
+// Sixteen words of both sums. `half` NULL: the words of a are at `at` = i; else a has half the size, and one vector, picked by it from those at `at` and
 // 32 words on, serves both rows of eight (spread_twice in kernels_avx512.c).
-INLINE void inner2_16(uint64_t *out0, uint64_t *out1, const struct pairs *p, size_t i, const vec *half, size_t half_at)
+INLINE void inner2_16(uint64_t *out0, uint64_t *out1, const struct pairs *p, size_t i, const vec *half, size_t at)
 {
     vec h0 = zero(), l0 = zero(), h1 = zero(), l1 = zero(), h2 = zero(), l2 = zero(), h3 = zero(), l3 = zero();
     for (uint32_t j = 0, end = p->chunk; j < p->d; end += p->chunk) {
@@ -58,12 +63,17 @@ INLINE void inner2_16(uint64_t *out0, uint64_t *out1, const struct pairs *p, siz
         }
         for (; j < p->d && j < end; j++) {
             const uint64_t *a = p->a[j];
-            vec x = half ? _mm512_permutex2var_epi64(load(a + half_at), *half, load(a + half_at + 32)) : load(a + i);
+            vec x = half ? _mm512_permutex2var_epi64(load(a + at), *half, load(a + at + 32)) : load(a + at);
             vec y = load(p->k0[j] + i), z = load(p->k1[j] + i);
             h0 = hi(h0, x, y), l0 = lo(l0, x, y), h1 = hi(h1, x, z), l1 = lo(l1, x, z);
-            if (!half) x = load(a + i + 8);
+            if (!half) x = load(a + at + 8);
             y = load(p->k0[j] + i + 8), z = load(p->k1[j] + i + 8);
             h2 = hi(h2, x, y), l2 = lo(l2, x, y), h3 = hi(h3, x, z), l3 = lo(l3, x, z);
+#pragma GCC unroll 2
+            for (size_t line = 0; line < 16; line += 8) {
+                fetch(p->k0[j] + i + line + CACHE_AHEAD), fetch(p->k1[j] + i + line + CACHE_AHEAD);
+                if (!half || (i & 64) == 8 * line) fetch(a + at + (half ? 4 : 1) * line + CACHE_AHEAD);
+            }
         }
     }
     store(out0 + i, reduce(h0, l0, &p->w)), store(out1 + i, reduce(h1, l1, &p->w));
@@ -75,7 +85,7 @@ static void i_inner2(uint64_t *out0, uint64_t *out1, const uint64_t *const *a, c
 {
     const struct pairs p = {a, k0, k1, d, lazy_chunk(m), wide_of(m)};
     size_t i = 0;
-    for (; i + 16 <= n; i += 16) inner2_16(out0, out1, &p, i, NULL, 0);
+    for (; i + 16 <= n; i += 16) inner2_16(out0, out1, &p, i, NULL, i);
     if (i == n) return;
     const uint64_t *ta[64], *t0[64], *t1[64];
     for (uint32_t j = 0; j < d; j++) ta[j] = a[j] + i, t0[j] = k0[j] + i, t1[j] = k1[j] + i;

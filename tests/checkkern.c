@@ -109,7 +109,7 @@ static void check_transforms(const struct ck_kernels *k, uint64_t q)
                 inverse ? c->intt(ref[0], tc) : c->ntt(ref[0], tc);
                 if (!inverse) k->ntt_columns(a, t);
                 for (uint32_t b = ck_ntt_blocks(logn); b-- > 0;)
-                    inverse ? k->intt_block(a + b * CK_NTT_TILE, b, t) : k->ntt_block(a + b * CK_NTT_TILE, b, t, NULL);
+                    inverse ? k->intt_block(a + b * CK_NTT_TILE, b, t) : k->ntt_block(a + b * CK_NTT_TILE, b, t, b % 2 ? ref[0] : NULL);
                 if (inverse) k->intt_columns(a, t);
                 CHECKF(same(a, ref[0], n), "%s %sntt in passes q=%lu logn=%u", k->name, inverse ? "i" : "", q, logn);
             }
