@@ -115,6 +115,8 @@ static void i_inner(uint64_t *out, const uint64_t *const *a, const uint64_t *con
         for (uint32_t j = 0; j < d; j++) {
             if (j && j % CHUNK == 0) l = reduce(h, l, &w), h = zero();
             vec x = load(a[j] + i), y = load(b[j] + i);
+            fetch(a[j] + i + MEMORY_AHEAD);
+            fetch(b[j] + i + MEMORY_AHEAD);
             h = hi(h, x, y), l = lo(l, x, y);
         }
         store(out + i, reduce(h, l, &w));
@@ -165,6 +167,7 @@ static void i_muladdc(uint64_t *acc, const uint64_t *a, const struct ck_shoup *s
     const vec w = splat(s->w), wq = splat(s->w52);
     size_t i = 0;
     for (; i + 8 <= n; i += 8) {            // the sum is below 3q
+        fetch(a + i + MEMORY_AHEAD);
         vec r = product(load(acc + i), load(a + i), w, wq, &c);
         store(acc + i, csub(csub(_mm512_and_si512(r, c.mask), c.q2), c.q));
     }
