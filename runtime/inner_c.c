@@ -66,3 +66,19 @@ void ck_inner2_half_steps(const struct ck_kernels *k, uint64_t *out0, uint64_t *
         k->inner2(out0 + at, out1 + at, x, y, z, d, 128, m);
     }
 }
+
+void ck_inner2_rows_steps(const struct ck_kernels *k, uint64_t *out0, uint64_t *out1, const uint64_t *const *a, uint32_t logm, uint32_t logn, size_t at,
+                          const uint64_t *const *k0, const uint64_t *const *k1, uint32_t d, size_t n, const struct ck_mod *m)
+{
+    _Alignas(64) uint64_t room[64][64];
+    const uint64_t *x[64], *y[64], *z[64];
+    for (size_t b = 0; b < n; b += 64) {
+        for (uint32_t i = 0; i < d; i++) {
+            for (size_t j = 0; j < 64; j++) room[i][j] = a[i][ck_ntt_place(logm, (at + b + j % 8 * 8) >> (logn - logm))];
+            x[i] = room[i];
+            y[i] = k0[i] + b;
+            z[i] = k1[i] + b;
+        }
+        k->inner2(out0 + b, out1 + b, x, y, z, d, 64, m);
+    }
+}

@@ -56,7 +56,7 @@ struct ck_key_row {
     const uint64_t *raise;          // with `factor` added to the first sum; NULL: none
     const struct ck_shoup *factor;
     const struct ck_perm *perm;     // of the sums; NULL: none
-    bool lazy;                      // the sums are for inner2 and inner2_half alone and may be left unreduced ...
+    bool lazy;                      // the sums are for inner2 and its like alone and may be left unreduced ...
     bool add;                       // ... or are added to what is there
     const struct ck_mod *mod;
 };
@@ -101,6 +101,10 @@ struct ck_kernels {
     // The same with a[i] spread from half the size: n/2 words each. n and the place in the limb multiples of 128; no alias. The table is passed as to inner_key.
     void (*inner2_half)(const struct ck_kernels *, uint64_t *out0, uint64_t *out1, const uint64_t *const *a, const uint64_t *const *k0,
                         const uint64_t *const *k1, uint32_t d, size_t n, const struct ck_mod *);
+    // The same with a[i] spread from size 2^logm, an eighth of the limb's 2^logn or less: a[i] are all its values, k0 and k1 start at word `at` of the limb.
+    // n and `at` multiples of 64; no alias.
+    void (*inner2_rows)(const struct ck_kernels *, uint64_t *out0, uint64_t *out1, const uint64_t *const *a, uint32_t logm, uint32_t logn, size_t at,
+                        const uint64_t *const *k0, const uint64_t *const *k1, uint32_t d, size_t n, const struct ck_mod *);
     // out = sum a[i] b[i], i < d <= 64, reduced once; no alias.
     void (*inner)(uint64_t *out, const uint64_t *const *a, const uint64_t *const *b, uint32_t d, size_t n,
                   const struct ck_mod *);
@@ -148,7 +152,9 @@ void ck_ntt_free(struct ck_ntt *);
 /* Position j of a transformed array holds a(zeta^e), zeta the primitive 2N-th root used, e = ck_ntt_exponent(logn, j), odd.
  * The same for every variant and prime. Roots of one prime agree between sizes: zeta_N^(N/M) = zeta_M. */
 uint32_t ck_ntt_exponent(uint32_t logn, uint32_t j);
-/* Its inverse: the position that holds the value at zeta^e, e odd and taken mod 2N. */
+/* The position of number k in bit-reversed order: blocks of 64 are transposed. */
+static inline size_t ck_ntt_place(uint32_t logn, size_t k) { return logn < 6 ? k : (k & ~(size_t)63) | (k & 7) << 3 | (k >> 3 & 7); }
+/* The inverse of ck_ntt_exponent: the position that holds the value at zeta^e, e odd and taken mod 2N. */
 uint32_t ck_ntt_position(uint32_t logn, uint32_t e);
 
 /* Base-conversion matrix; at most 64 source primes. NULL if out of memory or too many. Own: free with ck_conv_free. */

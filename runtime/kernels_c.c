@@ -147,7 +147,8 @@ const struct ck_kernels ck_kernels_c = {
     .ntt_columns = ck_ntt_columns_c, .ntt_block = ck_ntt_block_c, .intt_block = ck_intt_block_c, .intt_columns = ck_intt_columns_c,
     .add = c_add, .sub = c_sub, .neg = c_neg, .mul = c_mul, .muladd = c_muladd,
     .mulc = c_mulc, .muladdc = c_muladdc, .addc = c_addc, .submulc = c_submulc,
-    .inner2 = c_inner2, .inner2_half = ck_inner2_half_steps, .inner = c_inner, .tensor = c_tensor,
+    .inner2 = c_inner2, .inner2_half = ck_inner2_half_steps, .inner2_rows = ck_inner2_rows_steps,
+    .inner = c_inner, .tensor = c_tensor,
     .permute = c_permute, .from_i32 = c_from_i32, .lift = c_lift,
     .conv = ck_conv_c, .expand = ck_expand_c, .unpack = ck_unpack_c, .inner_key = ck_inner_key_steps,
 };

@@ -50,9 +50,12 @@ struct pairs {
     struct wide w;
 };
 
-// Sixteen words of both sums. `half` NULL: the words of a are at `at` = i; else a has half the size, and one vector, picked by it from those at `at` and
-// 32 words on, serves both rows of eight (spread_twice in kernels_avx512.c).
-INLINE void inner2_16(uint64_t *out0, uint64_t *out1, const struct pairs *p, size_t i, const vec *half, size_t at)
+// What the words of a are: all of the limb's; half as many, of which one vector, picked from those at `at` and 32 words on, serves both rows of eight
+// (spread_twice in kernels_avx512.c); or one row that serves all.
+enum operand { WHOLE, HALF, ROW };
+
+// Sixteen words of both sums, from i on; a's are at `at`.
+INLINE void inner2_16(uint64_t *out0, uint64_t *out1, const struct pairs *p, size_t i, enum operand form, const vec *pick, size_t at)
 {
     vec h0 = zero(), l0 = zero(), h1 = zero(), l1 = zero(), h2 = zero(), l2 = zero(), h3 = zero(), l3 = zero();
     for (uint32_t j = 0, end = p->chunk; j < p->d; end += p->chunk) {
@@ -63,16 +66,17 @@ INLINE void inner2_16(uint64_t *out0, uint64_t *out1, const struct pairs *p, siz
         }
         for (; j < p->d && j < end; j++) {
             const uint64_t *a = p->a[j];
-            vec x = half ? _mm512_permutex2var_epi64(load(a + at), *half, load(a + at + 32)) : load(a + at);
+            vec x = form == HALF ? _mm512_permutex2var_epi64(load(a + at), *pick, load(a + at + 32)) : load(a + at);
             vec y = load(p->k0[j] + i), z = load(p->k1[j] + i);
             h0 = hi(h0, x, y), l0 = lo(l0, x, y), h1 = hi(h1, x, z), l1 = lo(l1, x, z);
-            if (!half) x = load(a + at + 8);
+            if (form == WHOLE) x = load(a + at + 8);
             y = load(p->k0[j] + i + 8), z = load(p->k1[j] + i + 8);
             h2 = hi(h2, x, y), l2 = lo(l2, x, y), h3 = hi(h3, x, z), l3 = lo(l3, x, z);
 #pragma GCC unroll 2
             for (size_t line = 0; line < 16; line += 8) {
                 fetch(p->k0[j] + i + line + CACHE_AHEAD), fetch(p->k1[j] + i + line + CACHE_AHEAD);
-                if (!half || (i & 64) == 8 * line) fetch(a + at + (half ? 4 : 1) * line + CACHE_AHEAD);
+                if (form == WHOLE) fetch(a + at + line + CACHE_AHEAD);
+                if (form == HALF && (i & 64) == 8 * line) fetch(a + at + 4 * line + CACHE_AHEAD);
             }
         }
     }
@@ -85,7 +89,7 @@ static void i_inner2(uint64_t *out0, uint64_t *out1, const uint64_t *const *a, c
 {
     const struct pairs p = {a, k0, k1, d, lazy_chunk(m), wide_of(m)};
     size_t i = 0;
-    for (; i + 16 <= n; i += 16) inner2_16(out0, out1, &p, i, NULL, i);
+    for (; i + 16 <= n; i += 16) inner2_16(out0, out1, &p, i, WHOLE, NULL, i);
     if (i == n) return;
     const uint64_t *ta[64], *t0[64], *t1[64];
     for (uint32_t j = 0; j < d; j++) ta[j] = a[j] + i, t0[j] = k0[j] + i, t1[j] = k1[j] + i;
@@ -100,9 +104,27 @@ static void i_inner2_half(const struct ck_kernels *k, uint64_t *out0, uint64_t *
     (void)k;
     for (size_t b = 0; b < n; b += 128)
         for (size_t c = 0; c < 4; c++) {
-            inner2_16(out0, out1, &p, b + 16 * c, &lower, b / 2 + 8 * c);
-            inner2_16(out0, out1, &p, b + 64 + 16 * c, &upper, b / 2 + 8 * c);
+            inner2_16(out0, out1, &p, b + 16 * c, HALF, &lower, b / 2 + 8 * c);
+            inner2_16(out0, out1, &p, b + 64 + 16 * c, HALF, &upper, b / 2 + 8 * c);
         }
+}
+
+// All rows of eight of a block of 64 words are alike: lane r of them has number (at + 8r) >> (logn - logm) in bit-reversed order.
+static void i_inner2_rows(const struct ck_kernels *k, uint64_t *out0, uint64_t *out1, const uint64_t *const *a, uint32_t logm, uint32_t logn, size_t at,
+                          const uint64_t *const *k0, const uint64_t *const *k1, uint32_t d, size_t n, const struct ck_mod *m)
+{
+    _Alignas(64) uint64_t row[64][8];
+    const uint64_t *rows[64];
+    const struct pairs p = {rows, k0, k1, d, lazy_chunk(m), wide_of(m)};
+    const uint32_t shift = logn - logm;
+    (void)k;
+    for (uint32_t i = 0; i < d; i++) rows[i] = row[i];
+    for (size_t b = 0; b < n; b += 64) {
+        long long from[8];
+        for (size_t r = 0; r < 8; r++) from[r] = (long long)ck_ntt_place(logm, (at + b + 8 * r) >> shift);
+        for (uint32_t i = 0; i < d; i++) store(row[i], shift < 6 ? _mm512_i64gather_epi64(_mm512_loadu_si512(from), a[i], 8) : splat(a[i][from[0]]));
+        for (size_t c = 0; c < 64; c += 16) inner2_16(out0, out1, &p, b + c, ROW, NULL, 0);
+    }
 }
 
 static void i_inner(uint64_t *out, const uint64_t *const *a, const uint64_t *const *b, uint32_t d, size_t n,
@@ -224,6 +246,7 @@ void ck_kernels_init_ifma(struct ck_kernels *k)
     k->muladd = i_muladd;
     k->inner2 = i_inner2;
     k->inner2_half = i_inner2_half;
+    k->inner2_rows = i_inner2_rows;
     k->inner = i_inner;
     k->tensor = i_tensor;
     k->mulc = i_mulc;

@@ -40,6 +40,8 @@ uint64_t ck_unpack_c(uint64_t *out, const void *packed, size_t n, uint32_t bits)
 bool ck_inner_key_steps(const struct ck_kernels *, uint64_t *out0, uint64_t *out1, const struct ck_key_row *, size_t at, size_t n);
 void ck_inner2_half_steps(const struct ck_kernels *, uint64_t *out0, uint64_t *out1, const uint64_t *const *a, const uint64_t *const *k0,
                           const uint64_t *const *k1, uint32_t d, size_t n, const struct ck_mod *);
+void ck_inner2_rows_steps(const struct ck_kernels *, uint64_t *out0, uint64_t *out1, const uint64_t *const *a, uint32_t logm, uint32_t logn, size_t at,
+                          const uint64_t *const *k0, const uint64_t *const *k1, uint32_t d, size_t n, const struct ck_mod *);
 void ck_spread_c(uint64_t *out, uint32_t logn, const uint64_t *in, uint32_t logm);
 
 extern const struct ck_kernels ck_kernels_c;

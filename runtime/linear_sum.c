@@ -128,7 +128,8 @@ static void product_piece(const struct lin_map *m, const struct lin_pass *p, con
     const struct ck_mod *mod = &ctx->mod[ck_limb_prime(ctx, m->ell, j)];
     const uint64_t *a[MOST], *x[MOST], *y[MOST];
     uint64_t *sum = m->sums + (group - p->group0) * lin_inner_words(m), *to0 = sum + j * n + at, *to1 = sum + (wide + j) * n + at;
-    const bool half = m->plain[from].logm + 1 == ctx->logn, first_sum = from == m->group[group].from;
+    const uint32_t logm = m->plain[from].logm;
+    const bool half = logm + 1 == ctx->logn, rows = logm + 3 <= ctx->logn, first_sum = from == m->group[group].from;
     uint32_t d = 0;
     for (uint32_t t = from; t < to; t++) {
         const struct ck_lin_term *term = &m->lin->term[t];
@@ -137,13 +138,14 @@ static void product_piece(const struct lin_map *m, const struct lin_pass *p, con
         const struct ck_plain *pt = &m->plain[t];
         if (is_made(m) && !s->key && j >= m->ell) continue;       // P times it is 0 there
         const uint64_t *values = pt->eval ? pt->eval + ((size_t)j << pt->logm) : w->plain + (t - first) * plain_words(m);
-        a[d] = half ? values + at / 2 : ck_plain_piece(w->spread + d * piece, ctx, values, pt->logm, at, log2_of(piece));
+        a[d] = rows ? values : half ? values + at / 2 : ck_plain_piece(w->spread + d * piece, ctx, values, pt->logm, at, log2_of(piece));
         x[d] = is_made(m) ? baby_at(m, p, source, 0, j, at, w->babies, base, w->span) : s->poly[0] + j * n + at;
         y[d] = is_made(m) ? baby_at(m, p, source, 1, j, at, w->babies, base, w->span) : s->poly[1] + j * n + at;
         d++;
     }
     uint64_t *out0 = first_sum ? to0 : w->more, *out1 = first_sum ? to1 : w->more + piece;
-    if (half) ctx->k->inner2_half(ctx->k, out0, out1, a, x, y, d, piece, mod);
+    if (rows) ctx->k->inner2_rows(ctx->k, out0, out1, a, logm, ctx->logn, at, x, y, d, piece, mod);
+    else if (half) ctx->k->inner2_half(ctx->k, out0, out1, a, x, y, d, piece, mod);
     else ctx->k->inner2(out0, out1, a, x, y, d, piece, mod);
     if (first_sum) return;
     ctx->k->add(to0, to0, out0, piece, mod);

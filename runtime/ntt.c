@@ -12,19 +12,14 @@ static uint32_t bit_reverse(uint32_t x, uint32_t bits)
     return r;
 }
 
-static uint32_t swap_block(uint32_t logn, uint32_t j)
-{
-    return logn < 6 ? j : (j & ~63u) | (j & 7) << 3 | ((j >> 3) & 7);
-}
-
 uint32_t ck_ntt_exponent(uint32_t logn, uint32_t j)
 {
-    return 2 * bit_reverse(swap_block(logn, j), logn) + 1;
+    return 2 * bit_reverse((uint32_t)ck_ntt_place(logn, j), logn) + 1;
 }
 
 uint32_t ck_ntt_position(uint32_t logn, uint32_t e)
 {
-    return swap_block(logn, bit_reverse((e >> 1) & ((1u << logn) - 1), logn));
+    return (uint32_t)ck_ntt_place(logn, bit_reverse((e >> 1) & ((1u << logn) - 1), logn));
 }
 
 // Where the twiddle with tree index k = m + group is stored.

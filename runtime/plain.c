@@ -4,6 +4,8 @@
 #include "plain.h"
 #include "thread.h"
 
+#include <assert.h>
+
 static enum ck_err open_transforms(struct ck_plain *out, const struct ck_context *ctx, const struct ck_weights *w,
                                    const struct ck_pt_ref *ref, uint32_t limbs)
 {
@@ -67,20 +69,10 @@ void ck_plain_values(uint64_t *out, const struct ck_plain *p, const struct ck_co
 
 const uint64_t *ck_plain_piece(uint64_t *room, const struct ck_context *ctx, const uint64_t *values, uint32_t logm, size_t at, uint32_t logp)
 {
-    const uint32_t shift = ctx->logn - logm, logc = logp > shift ? logp - shift : 0;
-    const size_t first = at >> shift;       // in bit-reversed order
+    const uint32_t shift = ctx->logn - logm;
     if (!shift) return values + at;
-    if (logc >= 6) {
-        ctx->k->spread(room, logp, values + first, logc);
-        return room;
-    }
-    // A part of a block, whose order is that of the transposed block of 64.
-    uint64_t part[64];
-    for (size_t c = 0; c < (size_t)1 << logc; c++) {
-        const size_t k = first + c;
-        part[c] = values[logm < 6 ? k : (k & ~(size_t)63) | (k & 7) << 3 | (k >> 3 & 7)];
-    }
-    ctx->k->spread(room, logp, part, logc);
+    assert(logp == ctx->logn || logp >= shift + 6);
+    ctx->k->spread(room, logp, values + (at >> shift), logp - shift);
     return room;
 }
 

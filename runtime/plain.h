@@ -22,7 +22,7 @@ enum ck_err ck_plain_open(struct ck_plain *out, const struct ck_context *, const
 /* The transform, modulo one prime, of coefficients: 2^logm = 2n words. scratch: ck_plain_scratch. */
 void ck_plain_values(uint64_t *out, const struct ck_plain *, const struct ck_context *, uint32_t prime, uint64_t *scratch);
 /* Words [at, at + 2^logp) of the plaintext in evaluation form, at a multiple of 2^logp, from its transform of size 2^logm: spread into `room`
- * (2^logp words), or in `values` itself where 2^logm = N. logp >= 6. */
+ * (2^logp words), or in `values` itself where 2^logm = N. 64 words or more of the transform, or all of it. */
 const uint64_t *ck_plain_piece(uint64_t *room, const struct ck_context *, const uint64_t *values, uint32_t logm, size_t at, uint32_t logp);
 /* The plaintext modulo one prime in evaluation form: N words inside scratch (ck_plain_scratch words, 64-byte
  * aligned). */

@@ -242,6 +242,20 @@ static void check_sums(const struct ck_kernels *k, uint64_t q)
                     c->inner2(ref[4], ref[5], spread, k0, k1, digits[e], n, &m);
                     CHECKF(same(o0, ref[4], n) && same(o1, ref[5], n), "%s inner2_half q=%lu d=%u", k->name, q, digits[e]);
                 }
+                for (uint32_t logm = 1; n % 64 == 0 && logm <= 7; logm++) {     // words [at, at + n) of limbs of 2^10 words
+                    const uint64_t *part[64], *spread[64];
+                    const size_t at = n < 1024 ? 1024 - n : 0;
+                    for (uint32_t j = 0; j < 64; j++) {
+                        uint64_t *low = guarded_at(&mem[j % 2], 8 << logm, true);
+                        ck_kernels_named("c")->spread(ref[2 + j % 2], 10, low, logm);
+                        part[j] = low;
+                        spread[j] = ref[2 + j % 2] + at;
+                    }
+                    if (n + at > 1024) break;
+                    k->inner2_rows(k, o0, o1, part, logm, 10, at, k0, k1, digits[e], n, &m);
+                    c->inner2(ref[4], ref[5], spread, k0, k1, digits[e], n, &m);
+                    CHECKF(same(o0, ref[4], n) && same(o1, ref[5], n), "%s inner2_rows q=%lu d=%u n=%zu logm=%u", k->name, q, digits[e], n, logm);
+                }
                 k->inner2(o0, o1, a, k0, k1, digits[e], n, &m);
                 c->inner2(ref[0], ref[1], a, k0, k1, digits[e], n, &m);
                 CHECKF(same(o0, ref[0], n) && same(o1, ref[1], n), "%s inner2 q=%lu d=%u", k->name, q, digits[e]);
