@@ -43,9 +43,14 @@ void ck_boot_default(struct ck_boot_shape *out, uint32_t log_slots, uint32_t lef
 {
     *out = (struct ck_boot_shape){.nstc = log_slots < 9 ? 2 : 3, .stc_levels = 2, .ncts = log_slots < 5 ? 2 : (log_slots + 3) / 4,
                                   .ratio = 0x1p-10};
-    for (uint32_t i = 0; i < log_slots; i++) {      // the first factor of CtS wraps around; large radices go where limbs are few
-        out->stc_radix[i % out->nstc]++;
+    for (uint32_t i = 0; i < log_slots; i++) {      // the first factor of CtS and the last of StC wrap around; large radices go where limbs are few
+        out->stc_radix[(i + out->nstc - 1) % out->nstc]++;
         out->cts_radix[i % out->ncts == 0 ? 0 : out->ncts - i % out->ncts]++;
+    }
+    // The first factor of CtS has no ModUp and doubles more cheaply than another.
+    if (out->cts_radix[out->ncts - 1] >= 4) {
+        out->cts_radix[out->ncts - 1]--;
+        out->cts_radix[0]++;
     }
     out->top = left + ck_boot_depth(out);
 }
