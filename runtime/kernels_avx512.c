@@ -47,9 +47,15 @@ static void z_addc(uint64_t *out, const uint64_t *a, uint64_t c, size_t n, const
 
 static void z_permute(uint64_t *out, const uint64_t *a, const struct ck_perm *perm, size_t at, size_t n)
 {
+    size_t rows[8];
+    perm_sources(rows, perm);
     for (const uint64_t *end = out + n; out < end; out += 64, at += 64) {
         const uint32_t from = perm->from[at / 64];
-        permute64(out, a + (from & ~63u), perm, from % 64, NULL);
+        const struct perm_turn t = perm_turn_of(perm, from % 64);
+        __m512i y[8];
+        perm_turned(y, a + (from & ~63u), rows, t);
+#pragma GCC unroll 8
+        for (int h = 0; h < 8; h++) _mm512_storeu_si512(out + 8 * perm_row[h], perm_up2(y, h, t));
     }
 }
 

@@ -62,16 +62,21 @@ INLINE void stream_round(vec s[8], vec key)
     for (int i = 0; i < 8; i++) s[i] = _mm512_aesenc_epi128(s[i], key);
 }
 
-/* ... and after them, the words modulo q: below q, or below 2q in the low 52 bits. False if one of them is rejected. */
+/* The words of a state after all ten rounds modulo q, below 2q in the low 52 bits; those of `accepted` that are not rejected. */
+INLINE __mmask8 stream_words(vec *out, vec x, __mmask8 accepted, const struct stream *t)
+{
+    *out = lo(x, hi(zero(), _mm512_shuffle_epi8(x, t->bytes), t->v), t->nq);
+    return _mm512_mask_cmple_epu64_mask(accepted, x, t->limit);
+}
+
+/* What follows the nine rounds: the words, below q or as stream_words leaves them. False if one of them is rejected. */
 INLINE bool stream_end(uint64_t *out, const vec s[8], bool reduced, const struct stream *t)
 {
     __mmask8 accepted = 0xff;
 #pragma GCC unroll 8
     for (int i = 0; i < 8; i++) {
-        vec x = _mm512_aesenclast_epi128(s[i], t->key[10]);
-        accepted = _mm512_mask_cmple_epu64_mask(accepted, x, t->limit);
-        vec h = hi(zero(), _mm512_shuffle_epi8(x, t->bytes), t->v);
-        vec r = lo(x, h, t->nq);
+        vec r;
+        accepted = stream_words(&r, _mm512_aesenclast_epi128(s[i], t->key[10]), accepted, t);
         if (reduced) {
             r = _mm512_and_si512(r, t->mask);
             r = _mm512_mask_sub_epi64(r, _mm512_cmpge_epu64_mask(r, t->q), r, t->q);
