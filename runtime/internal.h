@@ -258,9 +258,12 @@ enum ck_err ck_poly_words(struct ck_eval *, uint32_t level, const struct ck_poly
 /* Words of scratch of any of the functions below at level `level`, and of the digits of one polynomial. */
 size_t ck_keyswitch_scratch(const struct ck_context *, const struct ck_gadget *, uint32_t level);
 size_t ck_digits_words(const struct ck_context *, const struct ck_gadget *, uint32_t level);
-/* ModUp: digit i of a (level+1 limbs), extended to QP, at digits + i (level+1+K) N. */
+/* ModUp: digit i of a (level+1 limbs), extended to QP, at digits + i (level+1+K) N; but a digit's own limbs, which are a's, are not copied. */
 void ck_modup(uint64_t *digits, const struct ck_context *, const struct ck_gadget *, const uint64_t *a, uint32_t level,
               struct ck_scratch *);
+/* Limb j of digit i of a, ell limbs. */
+const uint64_t *ck_digit_limb(const struct ck_context *, const struct ck_gadget *, const uint64_t *digits, const uint64_t *a, uint32_t ell, uint32_t i,
+                              uint32_t j);
 /* The limbs of a result that are left in coefficient form, since a ModDown follows: none, the special ones, or q_level and
  * the special ones. */
 enum ck_tail { CK_TAIL_EVAL, CK_TAIL_P, CK_TAIL_PQ };
@@ -270,9 +273,9 @@ struct ck_inner_opt {
     const struct ck_perm *perm;     // NULL: none
     enum ck_tail tail;              // CK_TAIL_EVAL, or CK_TAIL_P without perm
 };
-/* out (2 polynomials in QP) = inner product of digits and key; expands the a-parts on the fly. CK_ERANDOM. */
+/* out (2 polynomials in QP) = inner product of the digits of a and key; expands the a-parts on the fly. CK_ERANDOM. */
 enum ck_err ck_inner(uint64_t *out, const struct ck_context *, const struct ck_gadget *, const struct ck_key *,
-                     const uint64_t *digits, const struct ck_inner_opt *, uint32_t level);
+                     const uint64_t *digits, const uint64_t *a, const struct ck_inner_opt *, uint32_t level);
 /* The key's part of limb j of inner products of polynomials with ell limbs in Q: all but x and, if wanted, raise, perm, ahead and lazy, which are
  * none. */
 void ck_key_row_init(struct ck_key_row *, const struct ck_context *, const struct ck_gadget *, const struct ck_key *, uint32_t ell, uint32_t j);

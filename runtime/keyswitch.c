@@ -208,6 +208,12 @@ static bool inner_limb(const struct limb *l, const struct ck_context *ctx, const
     return ok;
 }
 
+const uint64_t *ck_digit_limb(const struct ck_context *ctx, const struct ck_gadget *g, const uint64_t *digits, const uint64_t *a, uint32_t ell, uint32_t i,
+                              uint32_t j)
+{
+    return own_limb(g, ell, i, j) ? a + j * ctx->n : digits + (i * (ell + g->np) + j) * ctx->n;
+}
+
 void ck_modup(uint64_t *digits, const struct ck_context *ctx, const struct ck_gadget *g, const uint64_t *a,
               uint32_t level, struct ck_scratch *s)
 {
@@ -221,14 +227,13 @@ void ck_modup(uint64_t *digits, const struct ck_context *ctx, const struct ck_ga
         // all digits of one prime before the next: its twiddles stay in cache
         const uint32_t i = t % d, j = t / d;
         uint64_t *limb = digits + (i * wide + j) * n;
-        if (own_limb(g, ell, i, j)) memcpy(limb, a + j * n, n * sizeof *a);
-        else ctx->k->ntt(limb, ctx->ntt[ck_limb_prime(ctx, ell, j)]);
+        if (!own_limb(g, ell, i, j)) ctx->k->ntt(limb, ctx->ntt[ck_limb_prime(ctx, ell, j)]);
     }
     s->used = mark;
 }
 
 enum ck_err ck_inner(uint64_t *out, const struct ck_context *ctx, const struct ck_gadget *g, const struct ck_key *key,
-                     const uint64_t *digits, const struct ck_inner_opt *opt, uint32_t level)
+                     const uint64_t *digits, const uint64_t *a, const struct ck_inner_opt *opt, uint32_t level)
 {
     const uint32_t ell = level + 1, wide = ell + g->np, d = ck_gadget_digits(g, ell);
     const size_t n = ctx->n;
@@ -238,7 +243,7 @@ enum ck_err ck_inner(uint64_t *out, const struct ck_context *ctx, const struct c
     for (uint32_t j = 0; j < wide; j++) {
         struct limb l = {.j = j, .ell = ell, .acc0 = out + j * n, .acc1 = out + (wide + j) * n, .in = &raise,
                          .coeff = j >= ell && opt->tail == CK_TAIL_P};
-        for (uint32_t i = 0; i < d; i++) l.digit[i] = digits + (i * wide + j) * n;
+        for (uint32_t i = 0; i < d; i++) l.digit[i] = ck_digit_limb(ctx, g, digits, a, ell, i, j);
         bad += !inner_limb(&l, ctx, g, key, NULL);
     }
     return bad ? CK_ERANDOM : CK_OK;

@@ -381,7 +381,7 @@ static enum ck_err add_automorphisms(struct lin_map *m)
         struct ck_key_row row[CK_LIN_MAX_GALOIS];
         for (uint32_t i = 0; i < lin->ngalois; i++) {
             ck_key_row_init(&row[i], ctx, m->g, key[i], m->ell, j);
-            for (uint32_t k = 0; k < d; k++) row[i].x[k] = m->digits + (k * wide + j) * n;
+            for (uint32_t k = 0; k < d; k++) row[i].x[k] = ck_digit_limb(ctx, m->g, m->digits, m->low, m->ell, k, j);
             row[i].raise = m->spare + j * n;
             row[i].factor = &one;
             row[i].perm = key[i]->perm;

@@ -95,7 +95,8 @@ static bool make_tile(const struct lin_map *m, const struct lin_pass *p, uint32_
     }
     struct ck_key_row row;
     ck_key_row_init(&row, ctx, g, s->key, m->ell, j);
-    for (uint32_t i = 0; i < row.d; i++) row.x[i] = m->digits + (((s->in - p->in0) * row.d + i) * wide + j) * n;
+    const uint64_t *digits = m->digits + (s->in - p->in0) * row.d * wide * n;
+    for (uint32_t i = 0; i < row.d; i++) row.x[i] = ck_digit_limb(ctx, g, digits, s->poly[1], m->ell, i, j);
     row.perm = s->key->perm;
     row.lazy = true;
     if (j < m->ell) row.raise = s->poly[0] + j * n;

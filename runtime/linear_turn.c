@@ -106,7 +106,7 @@ static enum ck_err make_turn(struct lin_map *m, struct lin_turn *t, const uint64
     const size_t poly = m->ell * ctx->n, apart = lin_turned_words(m, 0);
     if (digits) {
         const struct ck_inner_opt opt = {.raise = c[0], .tail = CK_TAIL_P};
-        CK_TRY(ck_inner(m->acc, ctx, g, t->key, digits, &opt, m->level));
+        CK_TRY(ck_inner(m->acc, ctx, g, t->key, digits, c[1], &opt, m->level));
     } else {
         const struct ck_switch what = {.a = c[1], .raise = {c[0], NULL}, .tail = CK_TAIL_P};
         CK_TRY(ck_switch(m->acc, ctx, g, t->key, &what, m->level, s));
@@ -168,7 +168,7 @@ enum ck_err ck_lin_sources(struct lin_map *m, const struct ck_ct *in, const stru
     return CK_OK;
 }
 
-// The one digit of what ModRaise left is the polynomial itself, with its centred coefficients modulo the special primes.
+// The one digit of what ModRaise left is the polynomial itself: its centred coefficients modulo the special primes.
 static void raised_digit(struct lin_map *m, const uint64_t *a)
 {
     const struct ck_context *ctx = m->ctx;
@@ -178,13 +178,9 @@ static void raised_digit(struct lin_map *m, const uint64_t *a)
     memcpy(low, a, n * sizeof *low);
     k->intt(low, ctx->ntt[0]);
     CK_PARALLEL(ctx->threads)
-    for (uint32_t j = 0; j < m->ell + m->kin; j++) {
+    for (uint32_t j = m->ell; j < m->ell + m->kin; j++) {
         const uint32_t prime = ck_limb_prime(ctx, m->ell, j);
         uint64_t *to = m->digits + j * n;
-        if (j < m->ell) {
-            memcpy(to, a + j * n, n * sizeof *to);
-            continue;
-        }
         k->lift(to, low, n, &ctx->mod[prime], &ctx->mod[0]);
         k->ntt(to, ctx->ntt[prime]);
     }

@@ -92,7 +92,7 @@ static void do_hoisted(struct setup *s)
     for (int32_t k = 1; k <= ROTATIONS; k++) {
         const struct ck_key *key = ck_evk_find(s->evk, ck_galois_rotation(s->ctx, k), s->level);
         const struct ck_inner_opt opt = {.raise = ck_ct_poly(&s->a, 0), .perm = key->perm};
-        must(ck_inner(s->acc, s->ctx, s->g, key, s->digits, &opt, s->level));
+        must(ck_inner(s->acc, s->ctx, s->g, key, s->digits, ck_ct_poly(&s->a, 1), &opt, s->level));
     }
 }
 
@@ -106,7 +106,7 @@ static void do_hoisted_down(struct setup *s)
         const struct ck_key *key = ck_evk_find(s->evk, ck_galois_rotation(s->ctx, k), s->level);
         const struct ck_inner_opt opt = {.raise = ck_ct_poly(&s->a, 0), .tail = CK_TAIL_P};
         const struct ck_moddown_opt down = {.perm = key->perm, .coeff = true};
-        must(ck_inner(s->acc, s->ctx, s->g, key, s->digits, &opt, s->level));
+        must(ck_inner(s->acc, s->ctx, s->g, key, s->digits, ck_ct_poly(&s->a, 1), &opt, s->level));
         ck_moddown(s->out.data, (s->out.max_level + 1) * n, s->ctx, s->g, s->acc, wide * n, 2, s->level, &down,
                    &s->ev->scratch);
     }
