@@ -124,7 +124,10 @@ double plan_cost_at(const struct ck_cost *cost, const struct ck_params *par, con
     double ks = ck_cost_keyswitch(cost, par, limbs), t = 0;
     // A hoisted rotation skips the decomposition; measured near 0.35 of a whole one at 22 limbs.
     if (c.hoisted) t += ks * (0.65 * (double)i->args[0]->type.count + 0.35 * (double)c.hoisted);
-    t += ks * (double)(c.rotations + c.relins) + ck_cost_rescale(cost, par, limbs) * (double)c.rescales;
+    // A product's rescale is part of its relinearisation's ModDown.
+    const int64_t merged = series || i->op == IR_VEC_mul ? c.relins : 0;
+    t += ck_cost_mul(cost, par, limbs) * (double)merged + ks * (double)(c.rotations + c.relins - merged);
+    t += ck_cost_rescale(cost, par, limbs) * (double)(c.rescales - merged);
     t += ck_cost_mulpt(cost, par, limbs) * (double)c.products;
     if (i->op == IR_VEC_mul || i->op == IR_CKKS_mul) t += 2 * ck_cost_mulpt(cost, par, limbs) * (double)i->type.count;
     return t;

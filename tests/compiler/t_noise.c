@@ -41,11 +41,17 @@ static void coefficients(double *c, uint32_t degree)
 static struct ir_module *program(const struct trial *t, const struct ck_params *par, const struct side *s)
 {
     struct ir_module *m = ir_module_new("noise", IR_CKKS);
-    int64_t list[CK_MAX_Q];
+    int64_t list[CK_MAX_Q + 3 * CK_MAX_CLASSES];
     for (uint32_t k = 0; k < par->nq; k++) list[k] = (int64_t)par->q[k];
     ir_set_ints(m, &m->attrs, "q", list, par->nq);
     for (uint32_t k = 0; k < par->np; k++) list[k] = (int64_t)par->p[k];
     ir_set_ints(m, &m->attrs, "p", list, par->np);
+    for (uint32_t k = 0; k < par->nclass; k++) {
+        list[3 * k] = par->classes[k].limbs;
+        list[3 * k + 1] = par->classes[k].alpha;
+        list[3 * k + 2] = par->classes[k].np;
+    }
+    ir_set_ints(m, &m->attrs, "classes", list, 3 * par->nclass);
     ir_set_int(m, &m->attrs, "logn", par->logn);
     ir_set_int(m, &m->attrs, "log_slots", par->log_slots);
     ir_set_int(m, &m->attrs, "alpha", par->alpha);
