@@ -27,7 +27,15 @@ struct work {
     int doublings;          // sums are below q 2^doublings ...
     int kept;               // ... and may be below q 2^kept
     size_t rows[8];         // perm_sources
+    const uint8_t *ahead[CK_MAX_Q];
     _Alignas(64) uint64_t a[CK_MAX_Q][2][64], sum[2][64];   // a: of these words and of the next
+};
+
+// Where the words of a block are, of the next and of the one after.
+struct place {
+    size_t at, next, later;
+    size_t ahead;           // from here on 64 packed words of what is read after this call, in bytes
+    const uint64_t *out[2]; // where the sums of `later` go
 };
 
 struct sums {
@@ -40,14 +48,18 @@ INLINE void sums_begin(struct sums *s, const struct work *w)
     s->l0 = s->l1 = w->ones;
 }
 
-// Digit i of the v-th eight words of 64 from `at` on, packed from byte `byte` of a limb on.
-INLINE void sums_digit(struct sums *s, const struct work *w, uint32_t i, uint32_t side, size_t at, uint32_t v, size_t byte)
+// Digit i of the v-th eight words of a block, packed from byte `byte` of a limb on. What is read later is fetched: an automorphism's sources are all over
+// the limb.
+INLINE void sums_digit(struct sums *s, const struct work *w, uint32_t i, uint32_t side, const struct place *p, uint32_t v, size_t byte)
 {
     const struct ck_key_row *row = w->row;
     const uint8_t *packed = row->b[i] + byte;
-    const vec x = load(row->x[i] + at + 8 * v), a = load(w->a[i][side] + 8 * v);
+    const vec x = load(row->x[i] + p->at + 8 * v), a = load(w->a[i][side] + 8 * v);
     const vec b = fields8(v < 7 ? _mm512_loadu_si512(packed) : _mm512_maskz_loadu_epi8(w->bytes, packed), &w->fields);
     s->h0 = hi(s->h0, x, b), s->l0 = lo(s->l0, x, b), s->h1 = hi(s->h1, x, a), s->l1 = lo(s->l1, x, a);
+    _mm_prefetch((const char *)(row->x[i] + p->later + 8 * v), _MM_HINT_T0);
+    // 64 fields of at most 50 bits start on at most 7 cache lines
+    if (v < 7) _mm_prefetch((const char *)w->ahead[i] + p->ahead + 64 * v, _MM_HINT_T1);
 }
 
 INLINE vec montgomery(vec h, vec l, const struct work *w)
@@ -56,24 +68,29 @@ INLINE vec montgomery(vec h, vec l, const struct work *w)
 }
 
 // What is raised, and the sums to their place.
-INLINE void sums_end(struct sums *s, struct work *w, const uint64_t *raise, uint32_t v)
+INLINE void sums_end(struct sums *s, struct work *w, const struct place *p, uint32_t v)
 {
+    const uint64_t *raise = w->row->raise;
     if (raise) {
-        const vec x = load(raise + 8 * v);
+        const vec x = load(raise + p->at + 8 * v);
+        _mm_prefetch((const char *)(raise + p->later + 8 * v), _MM_HINT_T0);
         s->h0 = hi(s->h0, x, w->factor), s->l0 = lo(s->l0, x, w->factor);
+    }
+    if (w->row->add) {
+        _mm_prefetch((const char *)(p->out[0] + 8 * v), _MM_HINT_T0);
+        _mm_prefetch((const char *)(p->out[1] + 8 * v), _MM_HINT_T0);
     }
     store(w->sum[0] + 8 * v, montgomery(s->h0, s->l0, w));
     store(w->sum[1] + 8 * v, montgomery(s->h1, s->l1, w));
 }
 
-INLINE void sums64(struct work *w, uint32_t d, uint32_t side, size_t at)
+INLINE void sums64(struct work *w, uint32_t d, uint32_t side, const struct place *p)
 {
-    const uint64_t *raise = w->row->raise ? w->row->raise + at : NULL;
     for (uint32_t v = 0; v < 8; v++) {
         struct sums s;
         sums_begin(&s, w);
-        for (uint32_t i = 0; i < d; i++) sums_digit(&s, w, i, side, at, v, (at / 8 + v) * (size_t)w->row->mod->bits);
-        sums_end(&s, w, raise, v);
+        for (uint32_t i = 0; i < d; i++) sums_digit(&s, w, i, side, p, v, (p->at / 8 + v) * (size_t)w->row->mod->bits);
+        sums_end(&s, w, p, v);
     }
 }
 
@@ -118,20 +135,14 @@ INLINE void tick(struct clock *c, struct work *w, uint32_t side, uint32_t k)
     }
 }
 
-// Where the words of a block are, of the next and of the one after; at most three digits.
-struct place {
-    size_t at, next, later;
-};
-
-// The sums of a block, while the next one's a-parts are expanded and the one after is fetched: an automorphism's sources are all over the limb.
-INLINE bool step(struct work *w, uint32_t d, uint32_t side, struct place p)
+// The sums of a block, while the next one's a-parts are expanded; at most three digits.
+INLINE bool step(struct work *w, uint32_t d, uint32_t side, const struct place *p)
 {
     const struct ck_key_row *row = w->row;
-    const uint64_t *raise = row->raise ? row->raise + p.at : NULL;
     const size_t bits = row->mod->bits;
-    size_t byte = p.at / 8 * bits;
+    size_t byte = p->at / 8 * bits;
     struct clock c;
-    c.block = _mm512_maskz_set1_epi32(0x8888, (int)__builtin_bswap32((uint32_t)(p.next / 2)));
+    c.block = _mm512_maskz_set1_epi32(0x8888, (int)__builtin_bswap32((uint32_t)(p->next / 2)));
     c.accepted = 0xff;
 #pragma GCC unroll 8
     for (uint32_t v = 0; v < 8; v++) {
@@ -140,12 +151,10 @@ INLINE bool step(struct work *w, uint32_t d, uint32_t side, struct place p)
 #pragma GCC unroll 4
         for (uint32_t i = 0; i < 4; i++) {
             if (i < d) {
-                sums_digit(&s, w, i, side, p.at, v, byte);
-                _mm_prefetch((const char *)(row->x[i] + p.later + 8 * v), _MM_HINT_T0);
+                sums_digit(&s, w, i, side, p, v, byte);
             } else if (i == d) {
-                sums_end(&s, w, raise, v);
+                sums_end(&s, w, p, v);
                 byte += bits;
-                if (raise) _mm_prefetch((const char *)(row->raise + p.later + 8 * v), _MM_HINT_T0);
             }
             const uint32_t part = (d + 1) * v + i, parts = 8 * (d + 1), k = 20 * d * part / parts, end = 20 * d * (part + 1) / parts;
             if (i <= d && k < end) tick(&c, w, !side, k);
@@ -155,7 +164,7 @@ INLINE bool step(struct work *w, uint32_t d, uint32_t side, struct place p)
 #pragma GCC unroll 8
     for (uint32_t v = 0; v < 8; v++) finish_words(&c, w, d - 1, !side, v);
     bool ok = true;
-    for (uint32_t i = 0; c.accepted != 0xff && i < d; i++) ok &= expand_again(w, i, !side, p.next);
+    for (uint32_t i = 0; c.accepted != 0xff && i < d; i++) ok &= expand_again(w, i, !side, p->next);
     return ok;
 }
 
@@ -198,29 +207,24 @@ INLINE size_t source(const struct ck_key_row *row, size_t at)
     return row->perm ? row->perm->from[at / 64] & ~(size_t)63 : at;
 }
 
-INLINE void fetch64(const uint64_t *a)
-{
-    for (int line = 0; line < 8; line++) _mm_prefetch((const char *)(a + 8 * line), _MM_HINT_T0);
-}
-
 INLINE bool run(struct work *w, uint32_t d, bool few, uint64_t *out0, uint64_t *out1, size_t at, size_t n)
 {
     const struct ck_key_row *row = w->row;
     const uint32_t bits = row->mod->bits;
     bool ok = true;
-    struct place p = {source(row, at), source(row, at + (n > 64 ? 64 : 0)), 0};
+    struct place p = {source(row, at), source(row, at + (n > 64 ? 64 : 0)), 0, 0, {out0, out1}};
     for (uint32_t i = 0; i < d; i++) ok &= expand(w, i, 0, p.at);
     for (size_t k = 0; k < n; k += 64, p.at = p.next, p.next = p.later) {
         const uint32_t side = k / 64 % 2;
         const bool more = k + 64 < n;
         p.later = k + 128 < n ? source(row, at + k + 128) : p.at;
-        for (uint32_t i = 0; row->ahead[0] && i < d; i++)       // 64 fields of at most 50 bits start on at most 7 cache lines
-            for (int line = 0; line < 7; line++) _mm_prefetch((const char *)row->ahead[i] + k / 8 * bits + 64 * line, _MM_HINT_T1);
-        if (row->add && k + 128 < n) fetch64(out0 + k + 128), fetch64(out1 + k + 128);
+        p.ahead = k / 8 * bits;
+        p.out[0] = out0 + (k + 128 < n ? k + 128 : k);
+        p.out[1] = out1 + (k + 128 < n ? k + 128 : k);
         if (few && more) {
-            ok &= step(w, d, side, p);
+            ok &= step(w, d, side, &p);
         } else {
-            sums64(w, d, side, p.at);
+            sums64(w, d, side, &p);
             for (uint32_t i = 0; more && i < d; i++) ok &= expand(w, i, !side, p.next);
         }
         if (w->doublings > w->kept) halve(w);
@@ -261,6 +265,9 @@ bool ck_inner_key_ifma(const struct ck_kernels *k, uint64_t *out0, uint64_t *out
     for (w.doublings = 1; row->d * m->q >> 51 >= ((uint64_t)1 << w.doublings) - 1; w.doublings++) {}
     if (row->perm) perm_sources(w.rows, row->perm);
     stream_init(&w.stream, row->seed, m);
-    for (uint32_t i = 0; i < row->d; i++) w.base[i] = stream_base(row->seed, row->index[i]);
+    for (uint32_t i = 0; i < row->d; i++) {
+        w.base[i] = stream_base(row->seed, row->index[i]);
+        w.ahead[i] = row->ahead[0] ? row->ahead[i] : row->b[i];
+    }
     return (row->d == 1 ? run1 : row->d == 2 ? run2 : row->d == 3 ? run3 : run_any)(&w, out0, out1, at, n);
 }
