@@ -34,7 +34,7 @@ struct work {
 // Where the words of a block are, of the next and of the one after.
 struct place {
     size_t at, next, later;
-    size_t ahead;           // from here on 64 packed words of what is read after this call, in bytes
+    size_t ahead, packed;   // bytes: 64 packed words of what is read after this call, those of `later`
     const uint64_t *out[2]; // where the sums of `later` go
 };
 
@@ -58,8 +58,9 @@ INLINE void sums_digit(struct sums *s, const struct work *w, uint32_t i, uint32_
     const vec b = fields8(v < 7 ? _mm512_loadu_si512(packed) : _mm512_maskz_loadu_epi8(w->bytes, packed), &w->fields);
     s->h0 = hi(s->h0, x, b), s->l0 = lo(s->l0, x, b), s->h1 = hi(s->h1, x, a), s->l1 = lo(s->l1, x, a);
     _mm_prefetch((const char *)(row->x[i] + p->later + 8 * v), _MM_HINT_T0);
-    // 64 fields of at most 50 bits start on at most 7 cache lines
-    if (v < 7) _mm_prefetch((const char *)w->ahead[i] + p->ahead + 64 * v, _MM_HINT_T1);
+    if (v == 7) return;         // 64 fields of at most 50 bits start on at most 7 cache lines
+    _mm_prefetch((const char *)w->ahead[i] + p->ahead + 64 * v, _MM_HINT_T1);
+    _mm_prefetch((const char *)row->b[i] + p->packed + 64 * v, _MM_HINT_T0);
 }
 
 INLINE vec montgomery(vec h, vec l, const struct work *w)
@@ -212,13 +213,14 @@ INLINE bool run(struct work *w, uint32_t d, bool few, uint64_t *out0, uint64_t *
     const struct ck_key_row *row = w->row;
     const uint32_t bits = row->mod->bits;
     bool ok = true;
-    struct place p = {source(row, at), source(row, at + (n > 64 ? 64 : 0)), 0, 0, {out0, out1}};
+    struct place p = {source(row, at), source(row, at + (n > 64 ? 64 : 0)), 0, 0, 0, {out0, out1}};
     for (uint32_t i = 0; i < d; i++) ok &= expand(w, i, 0, p.at);
     for (size_t k = 0; k < n; k += 64, p.at = p.next, p.next = p.later) {
         const uint32_t side = k / 64 % 2;
         const bool more = k + 64 < n;
         p.later = k + 128 < n ? source(row, at + k + 128) : p.at;
         p.ahead = k / 8 * bits;
+        p.packed = p.later / 8 * bits;
         p.out[0] = out0 + (k + 128 < n ? k + 128 : k);
         p.out[1] = out1 + (k + 128 < n ? k + 128 : k);
         if (few && more) {
