@@ -2,9 +2,8 @@
 // Base conversion with 52-bit multiply-adds: a blocked matrix product. Per tile of 64 columns the scaled residues y stay in L1;
 // a block of 4 targets x 2 vectors keeps 16 accumulators (low and high halves) in registers through the sum.
 //
-// The matrix is held times 2^52 (c52), and a sum h 2^52 + l is reduced by Montgomery's method: with m = -l p^-1 modulo 2^52 the low half
-// of m p is 2^52 less that of l, or both are 0, so the result is h + HI(m p) + ceil(l/2^52). Sums start at l = 2^52 - 1, which
-// makes the last term a shift. The result is nonnegative; a product's high half is below y p / 2^52 with y < q_i, so it is below
+// The matrix is held times 2^52 (c52), and a sum h 2^52 + l is reduced by Montgomery's method (mont_end). The result is nonnegative; a
+// product's high half is below y p / 2^52 with y < q_i, so it is below
 // p (1 + sum(q_i)/2^52) + 66; `steps` halvings bring it into [0,p). For 46-bit primes and up to 30 sources one step is enough.
 // The products of row v need no high half where nfrom p < 2^52.
 #include "kernels_ifma.h"
@@ -30,7 +29,7 @@ INLINE void block(uint64_t *const *out, size_t at, size_t len, const uint64_t (*
 #pragma GCC unroll 4
         for (int g = 0; g < G; g++)
 #pragma GCC unroll 4
-            for (size_t e = 0; e < E; e++) h[g][e] = zero(), l[g][e] = splat((1ull << 52) - 1);
+            for (size_t e = 0; e < E; e++) h[g][e] = zero(), l[g][e] = mont_start();
         for (uint32_t i = 0; i < t->nfrom; i++) {
 #pragma GCC unroll 4
             for (int g = 0; g < G; g++) {
@@ -56,8 +55,8 @@ INLINE void block(uint64_t *const *out, size_t at, size_t len, const uint64_t (*
 #pragma GCC unroll 4
             for (size_t e = 0; e < E; e++) {
                 const vec sum = lo(l[g][e], load(y[t->nfrom] + s + 8 * e), w);
-                vec r = add(hi(h[g][e], lo(npinv, sum, npinv), p), _mm512_srli_epi64(sum, 52));
-                for (int k = f.steps - 1; k > 0; k--) r = csub(r, _mm512_sll_epi64(p, _mm_cvtsi32_si128(k)));
+                vec r = mont_end(h[g][e], sum, npinv, p);
+                for (int k = f.steps - 1; k > 0; k--) r = csub(r, shifted(p, k));
                 store(out[j + (uint32_t)g] + at + s + 8 * e, csub(r, p));
             }
         }
@@ -67,25 +66,25 @@ INLINE void block(uint64_t *const *out, size_t at, size_t len, const uint64_t (*
 // V vectors of each row of the tile: y_i = in_i hat_inv_i mod q_i, then v.
 INLINE void scale(uint64_t (*y)[TILE], const uint64_t *const *in, size_t at, size_t V, const struct ck_conv *t)
 {
-    __m512d sum[TILE / 8];
+    reals sum[TILE / 8];
 #pragma GCC unroll 8
-    for (size_t e = 0; e < V; e++) sum[e] = _mm512_setzero_pd();
+    for (size_t e = 0; e < V; e++) sum[e] = real_splat(0);
     for (uint32_t i = 0; i < t->nfrom; i++) {
         const struct consts c = consts_of(&t->from[i]);
         const vec w = splat(t->hat_inv[i].w), wq = splat(t->hat_inv[i].w52);
-        const __m512d inv = _mm512_set1_pd(t->inv[i]);
+        const reals inv = real_splat(t->inv[i]);
         const uint64_t *a = in[i] + at;
 #pragma GCC unroll 8
         for (size_t e = 0; e < V; e++) {
-            _mm_prefetch((const char *)(a + TILE + 8 * e), _MM_HINT_T0);
+            __builtin_prefetch(a + TILE + 8 * e);
             vec r = finish(product(zero(), load(a + 8 * e), w, wq, &c), &c);
             store(y[i] + 8 * e, r);
-            sum[e] = _mm512_add_pd(sum[e], _mm512_mul_pd(_mm512_cvtepu64_pd(r), inv));
+            sum[e] = real_add(sum[e], real_mul(real_of(r), inv));
         }
     }
 #pragma GCC unroll 8
     for (size_t e = 0; e < V; e++)
-        store(y[t->nfrom] + 8 * e, _mm512_cvttpd_epu64(_mm512_add_pd(sum[e], _mm512_set1_pd(0.5))));
+        store(y[t->nfrom] + 8 * e, truncated(real_add(sum[e], real_splat(0.5))));
 }
 
 static struct ending ending_of(const struct ck_conv *t)

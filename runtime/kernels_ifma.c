@@ -8,7 +8,7 @@
 // Words that a kernel fetches ahead where its operands come from memory, and where many of them come from the second-level cache: more
 // streams, or shorter ones, than the hardware follows.
 enum { MEMORY_AHEAD = 128, CACHE_AHEAD = 64 };
-INLINE void fetch(const uint64_t *a) { _mm_prefetch((const char *)a, _MM_HINT_T0); }
+INLINE void fetch(const uint64_t *a) { __builtin_prefetch(a); }
 
 static void i_mul(uint64_t *out, const uint64_t *a, const uint64_t *b, size_t n, const struct ck_mod *m)
 {
@@ -55,18 +55,18 @@ struct pairs {
 enum operand { WHOLE, HALF, ROW };
 
 // Sixteen words of both sums, from i on; a's are at `at`.
-INLINE void inner2_16(uint64_t *out0, uint64_t *out1, const struct pairs *p, size_t i, enum operand form, const vec *pick, size_t at)
+INLINE void inner2_16(uint64_t *out0, uint64_t *out1, const struct pairs *p, size_t i, enum operand form, const int64_t *from, size_t at)
 {
     vec h0 = zero(), l0 = zero(), h1 = zero(), l1 = zero(), h2 = zero(), l2 = zero(), h3 = zero(), l3 = zero();
     for (uint32_t j = 0, end = p->chunk; j < p->d; end += p->chunk) {
         if (j) {
-            l0 = low52(reduce_lazy(h0, l0, &p->w), &p->w), l1 = low52(reduce_lazy(h1, l1, &p->w), &p->w);
-            l2 = low52(reduce_lazy(h2, l2, &p->w), &p->w), l3 = low52(reduce_lazy(h3, l3, &p->w), &p->w);
+            l0 = low52(reduce_lazy(h0, l0, &p->w), &p->w.c), l1 = low52(reduce_lazy(h1, l1, &p->w), &p->w.c);
+            l2 = low52(reduce_lazy(h2, l2, &p->w), &p->w.c), l3 = low52(reduce_lazy(h3, l3, &p->w), &p->w.c);
             h0 = h1 = h2 = h3 = zero();
         }
         for (; j < p->d && j < end; j++) {
             const uint64_t *a = p->a[j];
-            vec x = form == HALF ? _mm512_permutex2var_epi64(load(a + at), *pick, load(a + at + 32)) : load(a + at);
+            vec x = form == HALF ? pick(load(a + at), from, load(a + at + 32)) : load(a + at);
             vec y = load(p->k0[j] + i), z = load(p->k1[j] + i);
             h0 = hi(h0, x, y), l0 = lo(l0, x, y), h1 = hi(h1, x, z), l1 = lo(l1, x, z);
             if (form == WHOLE) x = load(a + at + 8);
@@ -100,12 +100,12 @@ static void i_inner2_half(const struct ck_kernels *k, uint64_t *out0, uint64_t *
                           const uint64_t *const *k1, uint32_t d, size_t n, const struct ck_mod *m)
 {
     const struct pairs p = {a, k0, k1, d, lazy_chunk(m), wide_of(m)};
-    const vec lower = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), upper = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+    static const int64_t lower[] = {0, 8, 1, 9, 2, 10, 3, 11}, upper[] = {4, 12, 5, 13, 6, 14, 7, 15};
     (void)k;
     for (size_t b = 0; b < n; b += 128)
         for (size_t c = 0; c < 4; c++) {
-            inner2_16(out0, out1, &p, b + 16 * c, HALF, &lower, b / 2 + 8 * c);
-            inner2_16(out0, out1, &p, b + 64 + 16 * c, HALF, &upper, b / 2 + 8 * c);
+            inner2_16(out0, out1, &p, b + 16 * c, HALF, lower, b / 2 + 8 * c);
+            inner2_16(out0, out1, &p, b + 64 + 16 * c, HALF, upper, b / 2 + 8 * c);
         }
 }
 
@@ -120,9 +120,9 @@ static void i_inner2_rows(const struct ck_kernels *k, uint64_t *out0, uint64_t *
     (void)k;
     for (uint32_t i = 0; i < d; i++) rows[i] = row[i];
     for (size_t b = 0; b < n; b += 64) {
-        long long from[8];
-        for (size_t r = 0; r < 8; r++) from[r] = (long long)ck_ntt_place(logm, (at + b + 8 * r) >> shift);
-        for (uint32_t i = 0; i < d; i++) store(row[i], shift < 6 ? _mm512_i64gather_epi64(_mm512_loadu_si512(from), a[i], 8) : splat(a[i][from[0]]));
+        int64_t from[8];
+        for (size_t r = 0; r < 8; r++) from[r] = (int64_t)ck_ntt_place(logm, (at + b + 8 * r) >> shift);
+        for (uint32_t i = 0; i < d; i++) store(row[i], shift < 6 ? gather(a[i], from) : load1(a[i] + from[0]));
         for (size_t c = 0; c < 64; c += 16) inner2_16(out0, out1, &p, b + c, ROW, NULL, 0);
     }
 }
@@ -191,7 +191,7 @@ static void i_muladdc(uint64_t *acc, const uint64_t *a, const struct ck_shoup *s
     for (; i + 8 <= n; i += 8) {            // the sum is below 3q
         fetch(a + i + MEMORY_AHEAD);
         vec r = product(load(acc + i), load(a + i), w, wq, &c);
-        store(acc + i, csub(csub(_mm512_and_si512(r, c.mask), c.q2), c.q));
+        store(acc + i, finish4(r, &c));
     }
     if (i < n) ck_kernels_c.muladdc(acc + i, a + i, s, n - i, m);
 }
@@ -214,9 +214,8 @@ static void i_from_i32(uint64_t *out, const int32_t *x, uint32_t shift, size_t n
     const vec w = splat(s.w), wq = splat(s.w52);
     size_t i = 0;
     for (; i + 8 <= n; i += 8) {
-        vec v = _mm512_cvtepi32_epi64(_mm256_loadu_si256((const __m256i *)(x + i)));
-        vec r = finish(product(zero(), _mm512_abs_epi64(v), w, wq, &c), &c);
-        store(out + i, csub(_mm512_mask_sub_epi64(r, _mm512_movepi64_mask(v), c.q, r), c.q));
+        vec v = load_i32(x + i), r = finish(product(zero(), magnitude(v), w, wq, &c), &c);
+        store(out + i, csub(negate_where(r, v, c.q), c.q));
     }
     if (i < n) ck_kernels_c.from_i32(out + i, x + i, shift, n - i, m);
 }
@@ -228,7 +227,7 @@ static void i_lift(uint64_t *out, const uint64_t *a, size_t n, const struct ck_m
     size_t i = 0;
     for (; i + 8 <= n; i += 8) {
         vec x = load(a + i), r = finish(barrett(x, zero(), &c), &c);
-        store(out + i, csub(_mm512_mask_add_epi64(r, _mm512_cmpgt_epu64_mask(x, half), r, neg), c.q));
+        store(out + i, csub(add_where_above(r, neg, x, half), c.q));
     }
     if (i < n) ck_kernels_c.lift(out + i, a + i, n - i, to, from);
 }

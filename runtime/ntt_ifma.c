@@ -29,8 +29,8 @@
 // multiplies sums by 1/N and differences by w/N. Inverse, reducing EVERY: the same with [q,3q) and [-q,q) in every stage, sums reduced.
 // The first step of all has inputs in [0,q) and adds an offset.
 //
-// Twiddles of the last three stages, eight words each, are nearly all of them; only wq is kept. wq = floor(w 2^52 / q) and q does not divide
-// w 2^52, so wq q lies between (w-1) 2^52 and w 2^52, both excluded: w = HI(wq, q) + 1, one multiply-add instead of 8 bytes a word.
+// Twiddles of the last three stages, eight words each, are nearly all of them; only wq is kept: w is one multiply-add (factor_of) instead of
+// 8 bytes a word.
 #include "ntt.h"
 #include "kernels_ifma.h"
 #include "vec_ifma.h"
@@ -52,7 +52,7 @@ INLINE struct factor twiddle(struct twiddles t, size_t base, int s, int k, bool 
 {
     if (!lanes) return (struct factor){splat(t.w[(base << s) + (size_t)k]), splat(t.wq[(base << s) + (size_t)k])};
     const vec wq = load(t.wq + (base << s) + 8 * (size_t)k);
-    return (struct factor){hi(splat(1), wq, c->q), wq};
+    return (struct factor){factor_of(wq, c), wq};
 }
 
 enum place { INNER, FIRST, LAST };
@@ -103,8 +103,7 @@ INLINE struct wanted wanted(bool odd, enum reduce how, const struct consts *c)
 INLINE struct wanted wanted_lanes(enum reduce how, const struct consts *c)
 {
     const struct wanted even = wanted(false, how, c), odd = wanted(true, how, c);
-    return (struct wanted){_mm512_mask_mov_epi64(even.top, 0xaa, odd.top), _mm512_mask_mov_epi64(even.low, 0xaa, odd.low),
-                           _mm512_mask_mov_epi64(even.less, 0xaa, odd.less)};
+    return (struct wanted){interleave(even.top, odd.top), interleave(even.low, odd.low), interleave(even.less, odd.less)};
 }
 
 // Where the product at position i of stage s (half distance h) starts, R <= 8, NEVER: see the header.
@@ -156,30 +155,6 @@ INLINE void inv(vec *v, int R, int sets, const struct ck_ntt *t, size_t base, si
         if (how == EVERY || place == LAST) continue;
         v[R * j] = barrett(v[R * j], to[j].less, c);
         if (R == 8) v[R * j + 1] = barrett(v[R * j + 1], to[j].less, c);
-    }
-}
-
-// 8x8 transpose: 24 shuffles.
-INLINE void transpose(vec *v)
-{
-    vec a[8], b[8];
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        a[2 * i] = _mm512_unpacklo_epi64(v[2 * i], v[2 * i + 1]);
-        a[2 * i + 1] = _mm512_unpackhi_epi64(v[2 * i], v[2 * i + 1]);
-    }
-#pragma GCC unroll 2
-    for (int i = 0; i < 2; i++) {           // a[4i + p + 2j]: rows 4i+2j, 4i+2j+1; columns of parity p
-#pragma GCC unroll 2
-        for (int p = 0; p < 2; p++) {
-            b[4 * i + p] = _mm512_shuffle_i64x2(a[4 * i + p], a[4 * i + p + 2], 0x88);
-            b[4 * i + p + 2] = _mm512_shuffle_i64x2(a[4 * i + p], a[4 * i + p + 2], 0xdd);
-        }
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {           // b[i]: columns i + 4{0,1} of rows 0..3; b[4+i]: of rows 4..7
-        v[i] = _mm512_shuffle_i64x2(b[i], b[4 + i], 0x88);
-        v[i + 4] = _mm512_shuffle_i64x2(b[i], b[4 + i], 0xdd);
     }
 }
 
@@ -250,7 +225,7 @@ INLINE void inv_columns(uint64_t *a, int R1, int R2, const struct ck_ntt *t, enu
 INLINE void fetch(const uint64_t *ahead, size_t part)
 {
 #pragma GCC unroll 8
-    for (size_t line = 0; ahead && line < 8; line++) _mm_prefetch((const char *)(ahead + 64 * part + 8 * line), _MM_HINT_T1);
+    for (size_t line = 0; ahead && line < 8; line++) __builtin_prefetch(ahead + 64 * part + 8 * line, 0, 2);
 }
 
 // Block number b of 1024 words: ten stages. `place`: FIRST where the transform has no other pass (N = 1024).
