@@ -29,6 +29,8 @@
 // multiplies sums by 1/N and differences by w/N. Inverse, reducing EVERY: the same with [q,3q) and [-q,q) in every stage, sums reduced.
 // The first step of all has inputs in [0,q) and adds an offset.
 //
+// tests/runtime/t_ranges.c runs this file on intervals and checks all of the above for any input.
+//
 // Twiddles of the last three stages, eight words each, are nearly all of them; only wq is kept: w is one multiply-add (factor_of) instead of
 // 8 bytes a word.
 #include "ntt.h"

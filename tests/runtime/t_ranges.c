@@ -197,6 +197,14 @@ static void conversion(uint32_t nfrom, double bits, uint32_t nto, double to_bits
         for (uint32_t j = 0; j < nto; j++)
             OUTCOME(same(out.marked[j], out.plain[j], COLUMNS, to[j]), "conv %u of %g bits to %lu fill %d", nfrom, bits, to[j], f);
     }
+    // The bounds allow any matrix: the largest one, whose results mean nothing.
+    exact_reset();
+    for (uint32_t k = 0; k < nto * (nfrom + 1); k++) t->c52[k] = to[k / (nfrom + 1)] - 1;
+    for (uint32_t i = 0; i < nfrom; i++) fill(in.plain[i], in.marked[i], COLUMNS, from[i], TOP);
+    exact.conv(out.marked, AS_CONST(in.marked), COLUMNS, t);
+    for (uint32_t j = 0; j < nto; j++)
+        for (size_t k = 0; k < COLUMNS; k++) exact_check(exact_decode(out.marked[j][k]).hi < (int64_t)to[j], "results are reduced");
+    OUTCOME(true, "conv %u of %g bits, largest matrix", nfrom, bits);
     arrays_free(&in), arrays_free(&out);
     ck_conv_free(t);
 }
