@@ -31,7 +31,7 @@ static struct gadget gadget_at(uint32_t limbs, uint32_t alpha, uint32_t k)
 // Reading the key and working on it overlap in part.
 static double inner(const struct ck_cost *c, const struct gadget *g)
 {
-    const double read = g->rows * 8.0 * 65536 / c->bytes_per_us, work = g->rows * (2 * c->t_mul + c->t_expand);
+    const double read = g->rows * 8.0 * 65536 / c->bytes_per_us, work = g->rows * (1.5 * c->t_mul + c->t_expand);
     return fmax(read, work) + 0.3 * fmin(read, work);
 }
 
