@@ -10,7 +10,7 @@
 #endif
 
 static const char *const names[] = {"c", "avx2", "avx512", "ifma"};
-enum { C, AVX2, AVX512, IFMA, COUNT };
+enum { C, AVX2, AVX512, IFMA, COUNT = CK_TABLES };
 
 #ifdef CK_X86    // set by the build where the vector files are compiled
 // clang 14's __builtin_cpu_supports does not know "vaes": leaf 7, ECX bit 9.
@@ -55,7 +55,7 @@ static const struct ck_kernels *table(int cap)
         struct ck_kernels k = ck_kernels_c;
         for (int i = C + 1; i <= top; i++) climb(&k, i);
         k.name = names[top];
-        tables[top] = k;
+        tables[top] = ck_kernels_checked(&k, top);
         __atomic_store_n(&done[top], 1, __ATOMIC_RELEASE);
     }
     return &tables[top];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernel table: every inner loop of the runtime, in several variants with equal results.
 // Arrays are N words of 64 bits, 64-byte aligned; "reduced" means in [0,q). Inputs and results are reduced and
-// bit-identical between variants. Scalar (kernels_c.c, ntt_c.c, ...) is the definition of right.
+// bit-identical between variants; tables of debug builds assert the ranges (kernels_checked.c).
+// Scalar (kernels_c.c, ntt_c.c, ...) is the definition of right.
 #ifndef CK_KERNELS_H
 #define CK_KERNELS_H
 

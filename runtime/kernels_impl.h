@@ -45,6 +45,9 @@ void ck_inner2_rows_steps(const struct ck_kernels *, uint64_t *out0, uint64_t *o
 void ck_spread_c(uint64_t *out, uint32_t logn, const uint64_t *in, uint32_t logm);
 
 extern const struct ck_kernels ck_kernels_c;
+enum { CK_TABLES = 4 };
+/* The table number `level` as it is or, in debug builds, with entries that assert the ranges of kernels.h around its own. */
+struct ck_kernels ck_kernels_checked(const struct ck_kernels *, int level);
 /* Override the entries that the instruction set has. The caller has checked the CPU. */
 /* The double-precision kernels of dbl_tmpl.h. */
 void ck_kernels_init_dbl_avx2(struct ck_kernels *);

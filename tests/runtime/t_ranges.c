@@ -9,8 +9,11 @@
 #include "../test.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 struct exact_range exact_ranges[256];
 int exact_count = 1;
@@ -209,6 +212,27 @@ static void conversion(uint32_t nfrom, double bits, uint32_t nto, double to_bits
     ck_conv_free(t);
 }
 
+#ifdef NDEBUG
+static void unreduced(void) { SKIP("tables check their operands in debug builds only"); }
+#else
+// A debug build's table stops at an operand that is not reduced.
+static void unreduced(void)
+{
+    const struct ck_kernels *k = ck_kernels_select();
+    const struct ck_mod m = ck_mod_init(prime_near(0x1p46));
+    uint64_t a[8] = {0}, b[8] = {[5] = m.q};
+    k->mul(a, a, a, 8, &m);
+    const pid_t child = fork();
+    if (!child) {
+        if (!freopen("/dev/null", "w", stderr)) _exit(2);
+        k->mul(a, a, b, 8, &m);
+        _exit(0);
+    }
+    int status = 0;
+    CHECK(child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+#endif
+
 int main(void)
 {
     exact = ck_kernels_c;
@@ -232,5 +256,6 @@ int main(void)
     conversion(64, 49.99, 5, 49.99);
     conversion(64, 49.99, 3, 30);
     conversion(20, 30, 2, 49.99);
+    unreduced();
     return test_done();
 }
