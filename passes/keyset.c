@@ -14,6 +14,8 @@
 #include <math.h>
 #include <string.h>
 
+_Static_assert((int)ROUTES_GADGETS >= (int)CK_MAX_CLASSES && (int)ROUTES_TOP >= (int)CK_MAX_Q, "a gadget for each class of keys, a level for each prime");
+
 struct state {
     struct routes r;
     struct routes_use *use;

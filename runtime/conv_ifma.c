@@ -76,7 +76,7 @@ INLINE void scale(uint64_t (*y)[TILE], const uint64_t *const *in, size_t at, siz
         const uint64_t *a = in[i] + at;
 #pragma GCC unroll 8
         for (size_t e = 0; e < V; e++) {
-            __builtin_prefetch(a + TILE + 8 * e);
+            __builtin_prefetch(a + TILE + 8 * e);       // the next tile: more streams than the hardware follows
             vec r = finish(product(zero(), load(a + 8 * e), w, wq, &c), &c);
             store(y[i] + 8 * e, r);
             sum[e] = real_add(sum[e], real_mul(real_of(r), inv));

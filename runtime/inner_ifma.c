@@ -6,8 +6,7 @@
 // straight-line, with a round of eight vectors, the ends of a digit's stream and the fetches of later operands spread evenly among the
 // products. Every instruction counts here: what is the same for 64 words or for a call is kept out of step().
 //
-// A sum h 2^52 + l is reduced by Montgomery's method as in conv_ifma.c: l starts at 2^52 - 1, and with m = -l0 q^-1 modulo 2^52, where l0 is the sum
-// of low halves, h + HI(m q) + (l >> 52) is the sum and m q over 2^52, exactly. Digits and b are below q < 2^50, a is left below 2q: the result is
+// A sum h 2^52 + l is reduced by Montgomery's method (mont_end). Digits and b are below q < 2^50, a is left below 2q: the result is
 // below q (1 + 2 d q/2^52) with d digits, or 1 + (d + 1) q/2^52 times q with what is raised: below 2q for d <= 2, below 4q, as lazy sums want, for
 // d <= 6, else halve() brings it there. 65 halves fit 64 bits.
 #include "fields_ifma.h"
@@ -22,7 +21,7 @@ struct work {
     const struct ck_key_row *row;
     struct stream stream;
     struct fields fields;
-    vec q, npinv, ones, factor, base[CK_MAX_Q];     // ones: 2^52 - 1
+    vec q, npinv, start, factor, base[CK_MAX_Q];    // start: of sums
     __mmask64 bytes;        // of eight packed words
     int doublings;          // sums are below q 2^doublings ...
     int kept;               // ... and may be below q 2^kept
@@ -45,7 +44,7 @@ struct sums {
 INLINE void sums_begin(struct sums *s, const struct work *w)
 {
     s->h0 = s->h1 = zero();
-    s->l0 = s->l1 = w->ones;
+    s->l0 = s->l1 = w->start;
 }
 
 // Digit i of the v-th eight words of a block, packed from byte `byte` of a limb on. What is read later is fetched: an automorphism's sources are all over
@@ -63,11 +62,6 @@ INLINE void sums_digit(struct sums *s, const struct work *w, uint32_t i, uint32_
     _mm_prefetch((const char *)row->b[i] + p->packed + 64 * v, _MM_HINT_T0);
 }
 
-INLINE vec montgomery(vec h, vec l, const struct work *w)
-{
-    return add(hi(h, lo(w->npinv, l, w->npinv), w->q), _mm512_srli_epi64(l, 52));
-}
-
 // What is raised, and the sums to their place.
 INLINE void sums_end(struct sums *s, struct work *w, const struct place *p, uint32_t v)
 {
@@ -81,8 +75,8 @@ INLINE void sums_end(struct sums *s, struct work *w, const struct place *p, uint
         _mm_prefetch((const char *)(p->out[0] + 8 * v), _MM_HINT_T0);
         _mm_prefetch((const char *)(p->out[1] + 8 * v), _MM_HINT_T0);
     }
-    store(w->sum[0] + 8 * v, montgomery(s->h0, s->l0, w));
-    store(w->sum[1] + 8 * v, montgomery(s->h1, s->l1, w));
+    store(w->sum[0] + 8 * v, mont_end(s->h0, s->l0, w->npinv, w->q));
+    store(w->sum[1] + 8 * v, mont_end(s->h1, s->l1, w->npinv, w->q));
 }
 
 INLINE void sums64(struct work *w, uint32_t d, uint32_t side, const struct place *p)
@@ -175,7 +169,7 @@ static void halve(struct work *w)
     for (int k = w->doublings; k-- > w->kept;)
         for (uint32_t v = 0; v < 16; v++) {
             uint64_t *sum = w->sum[v / 8] + v % 8 * 8;
-            store(sum, csub(load(sum), _mm512_sll_epi64(w->q, _mm_cvtsi32_si128(k))));
+            store(sum, csub(load(sum), shifted(w->q, k)));
         }
 }
 
@@ -260,7 +254,7 @@ bool ck_inner_key_ifma(const struct ck_kernels *k, uint64_t *out0, uint64_t *out
     w.fields = fields_of(m->bits);
     w.q = splat(m->q);
     w.npinv = splat(m->npinv52);
-    w.ones = splat((1ull << 52) - 1);
+    w.start = mont_start();
     w.factor = splat(row->raise ? ck_mulmod(row->factor->w, m->r52, m) : 0);
     w.bytes = ((uint64_t)1 << m->bits) - 1;
     w.kept = row->lazy ? 2 : 1;

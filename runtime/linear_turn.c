@@ -168,7 +168,7 @@ enum ck_err ck_lin_sources(struct lin_map *m, const struct ck_ct *in, const stru
     return CK_OK;
 }
 
-// The one digit of what ModRaise left is the polynomial itself: its centred coefficients modulo the special primes.
+// The one digit of what ModRaise left is the polynomial itself (ck_digit_limb); only its centred coefficients modulo the special primes are made.
 static void raised_digit(struct lin_map *m, const uint64_t *a)
 {
     const struct ck_context *ctx = m->ctx;
